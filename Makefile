@@ -1,0 +1,36 @@
+# Each target sets up what it needs. make exits 2 whatever a recipe's exit code was: CI calls pytest.
+PYTHON ?= python3
+MODEL ?= reference
+METHOD ?= gptq-4bit
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: install gate baseline test test-slow check
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements.txt
+	touch $(READY)
+
+gate: install
+	$(BIN)/pytest --model=$(MODEL) --method=$(METHOD) $(ARGS)
+
+baseline: install
+	$(BIN)/pytest --model=$(MODEL) --method=dense --update-baselines $(ARGS)
+
+test: install
+	$(BIN)/pytest selftests -m "not slow" $(ARGS)
+
+test-slow: install
+	$(BIN)/pytest selftests -m slow $(ARGS)
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports

@@ -1,0 +1,3 @@
+"""Loads the suite's plugin."""
+
+pytest_plugins = ["fixtures.plugin"]
