@@ -11,10 +11,15 @@ READY := .venv/.ready
 
 install: $(READY)
 
+# pyproject.toml names the packages, constraints.txt their versions; no wheel of ours is built.
+REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*project["dependencies"], *sum(project["optional-dependencies"].values(), []), sep="\n")
+
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.11")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements.txt
+	$(BIN)/python -c '$(REQUIREMENTS)' > .venv/requirements.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement .venv/requirements.txt
 	touch $(READY)
 
 gate: install
