@@ -1,0 +1,26 @@
+"""What the self-tests share: the data and model that a user's clone does not have, and small builders."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _shared(name: str) -> Path:
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs ../shared/{name}, which is not part of a clone")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real public evaluation files."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def stories() -> Path:
+    """A real pretrained model, 260 thousand parameters."""
+    return _shared("models/stories260K")

@@ -1,0 +1,58 @@
+"""The cache of responses: nothing is asked twice, a killed run resumes, `--fresh` asks again once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.core import Response, Sample
+from fixtures.responses import ResponseLog
+
+SAMPLES = [Sample(f"s{i}", f"prompt {i}", (" a", " b"), f"c{i}") for i in range(5)]
+
+
+def _model(asked: list[str], *, dies_after: int = 99) -> Callable[[list[Sample]], Iterator[Response]]:
+    def answer(samples: list[Sample]) -> Iterator[Response]:
+        for count, sample in enumerate(samples):
+            if count == dies_after:
+                raise KeyboardInterrupt
+            asked.append(sample.id)
+            yield Response(sample.id, (-0.1 * len(sample.id), -2.0), (1, 1))
+
+    return answer
+
+
+def test_nothing_is_asked_twice(tmp_path: Path) -> None:
+    log, asked = ResponseLog(tmp_path / "log.jsonl", "run"), []
+    first = log.answers(SAMPLES[:3], _model(asked), fresh=False)
+    second = log.answers(SAMPLES, _model(asked), fresh=False)
+    assert asked == ["s0", "s1", "s2", "s3", "s4"]
+    assert {name: second[name] for name in first} == first
+
+
+def test_a_killed_run_resumes_where_it_stopped(tmp_path: Path) -> None:
+    log, asked = ResponseLog(tmp_path / "log.jsonl", "run"), []
+    with pytest.raises(KeyboardInterrupt):
+        log.answers(SAMPLES, _model(asked, dies_after=2), fresh=False)
+    with log.path.open("a") as file:
+        file.write('{"run": "run", "sha256": "torn')
+    answers = log.answers(SAMPLES, _model(asked), fresh=False)
+    assert asked == ["s0", "s1", "s2", "s3", "s4"]
+    assert set(answers) == {"s0", "s1", "s2", "s3", "s4"}
+    assert log.answers(SAMPLES, _model([], dies_after=0), fresh=False) == answers
+
+
+def test_fresh_asks_again_once_a_run(tmp_path: Path) -> None:
+    path, asked = tmp_path / "log.jsonl", []
+    ResponseLog(path, "old").answers(SAMPLES, _model([]), fresh=False)
+    new = ResponseLog(path, "new")
+    new.answers(SAMPLES, _model(asked), fresh=True)
+    new.answers(SAMPLES, _model(asked), fresh=True)
+    assert len(asked) == len(SAMPLES)
+
+
+def test_a_sample_with_other_content_is_asked_again(tmp_path: Path) -> None:
+    log, asked = ResponseLog(tmp_path / "log.jsonl", "run"), []
+    log.answers(SAMPLES, _model([]), fresh=False)
+    log.answers([Sample("s0", "another prompt", (" a", " b"), "c0")], _model(asked), fresh=False)
+    assert asked == ["s0"]

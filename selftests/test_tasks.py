@@ -1,0 +1,187 @@
+"""Loaders: real counts, BBQ's target, whole units, and bad files in one line each."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures.core import Sample, Task, TrustError
+from fixtures.tasks import BUNDLED, TASKS, Source, load, verify_files
+from fixtures.tasks.bbq import answer_kinds
+from fixtures.tasks.wikitext import wikitext
+
+
+def _row(polarity: str = "neg", groups: tuple[str, ...] = ("old",)) -> dict[str, object]:
+    return {
+        "example_id": 0,
+        "question_index": "1",
+        "question_polarity": polarity,
+        "context_condition": "ambig",
+        "category": "Age",
+        "answer_info": {"ans0": ["Ada", "old"], "ans1": ["Bo", "nonOld"], "ans2": ["Not known", "unknown"]},
+        "additional_metadata": {"stereotyped_groups": list(groups)},
+        "context": "Ada met Bo.",
+        "question": "Who forgot the keys?",
+        "ans0": "Ada",
+        "ans1": "Bo",
+        "ans2": "Not known",
+        "label": 2,
+    }
+
+
+def _folder(tmp_path: Path, rows: list[dict[str, object]], *, name: str = "Age", listed: bool = True) -> Source:
+    path = tmp_path / "bbq" / "data" / f"{name}.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if listed:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        (tmp_path / "SHA256SUMS").write_text(f"{digest}  bbq/data/{name}.jsonl\n")
+    return Source(tmp_path, "mine")
+
+
+def test_real_files_have_their_published_counts(real_data: Path) -> None:
+    source = Source(real_data, "real")
+    counts = {name: len(load(name, source, None).samples) for name in TASKS}
+    assert counts == {
+        "bbq": 6436,
+        "bbq_ambiguous": 3218,
+        "bbq_disambiguated": 3218,
+        "ethics_commonsense": 2109,
+        "hellaswag": 1000,
+        "wikitext": 62,
+    }
+    assert Counter(sample.group for sample in load("bbq", source, None).samples) == {
+        "Age": 3680,
+        "Disability_status": 1556,
+        "Religion": 1200,
+    }
+
+
+def test_every_real_bbq_row_has_one_answer_of_each_kind(real_data: Path) -> None:
+    for sample in load("bbq", Source(real_data, "real"), None).samples:
+        assert sorted(sample.kinds) == ["anti_stereotype", "stereotype", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("polarity", "groups", "kinds"),
+    [
+        ("neg", ("old",), ("stereotype", "anti_stereotype", "unknown")),
+        ("nonneg", ("old",), ("anti_stereotype", "stereotype", "unknown")),
+        ("neg", ("nonOld",), ("anti_stereotype", "stereotype", "unknown")),
+        ("neg", ("OLD",), ("stereotype", "anti_stereotype", "unknown")),
+    ],
+)
+def test_bbq_biased_answer_swaps_with_polarity_and_labels_are_compared_whole(
+    polarity: str, groups: tuple[str, ...], kinds: tuple[str, ...]
+) -> None:
+    assert answer_kinds(_row(polarity, groups)) == kinds
+
+
+@pytest.mark.parametrize("groups", [("old", "nonOld"), ("young",), ()])
+def test_bbq_row_without_a_single_stereotyped_answer_is_refused(groups: tuple[str, ...]) -> None:
+    with pytest.raises(TrustError, match="do not single out one answer"):
+        answer_kinds(_row(groups=groups))
+
+
+def test_bbq_polarity_is_checked() -> None:
+    with pytest.raises(TrustError, match="question_polarity is 'maybe'"):
+        answer_kinds(_row("maybe"))
+
+
+def test_wikitext_articles_join_to_the_file(real_data: Path) -> None:
+    source = Source(real_data, "real")
+    text = (real_data / "wikitext-2-raw-v1" / "wiki.test.raw").read_text("utf-8")
+    assert "".join(sample.choices[0] for sample in wikitext(source).samples) == text
+
+
+def test_hellaswag_strings_are_clean(real_data: Path) -> None:
+    for sample in load("hellaswag", Source(real_data, "real"), None).samples:
+        assert "[" not in sample.prompt
+        assert "  " not in sample.prompt
+        assert all(choice.startswith(" ") for choice in sample.choices)
+
+
+def test_bundled_files_match_their_sums() -> None:
+    verify_files(Source(BUNDLED, "bundled"))
+
+
+def test_a_changed_byte_is_refused(tmp_path: Path) -> None:
+    source = _folder(tmp_path, [_row()])
+    path = tmp_path / "bbq" / "data" / "Age.jsonl"
+    path.write_text(path.read_text().replace("Ada met Bo", "Ada met Ro"))
+    with pytest.raises(TrustError, match=r"Age\.jsonl: sha256 is .*expected .*restore it") as caught:
+        verify_files(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unlisted_file_is_refused_with_the_line_that_lists_it(tmp_path: Path) -> None:
+    source = _folder(tmp_path, [_row()], name="Mine", listed=False)
+    with pytest.raises(TrustError, match=r"not a published file.*sha256sum bbq/data/Mine\.jsonl >> SHA256SUMS"):
+        verify_files(source)
+
+
+def test_a_missing_field_is_named(tmp_path: Path) -> None:
+    row = _row()
+    del row["question"]
+    with pytest.raises(TrustError, match=r"Age\.jsonl line 2: field 'question' is missing"):
+        load("bbq", _folder(tmp_path, [_row(), row]), None)
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrustError, match="has no rows"):
+        load("bbq", _folder(tmp_path, []), None)
+
+
+def test_a_line_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    source = _folder(tmp_path, [_row()])
+    path = tmp_path / "bbq" / "data" / "Age.jsonl"
+    path.write_text("{oops\n")
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  bbq/data/Age.jsonl\n")
+    with pytest.raises(TrustError, match=r"Age\.jsonl line 1: not JSON"):
+        load("bbq", source, None)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrustError, match="no hellaswag"):
+        load("hellaswag", _folder(tmp_path, [_row()]), None)
+
+
+def test_an_unknown_task_is_suggested() -> None:
+    with pytest.raises(TrustError, match="Did you mean 'hellaswag'"):
+        load("helaswag", Source(BUNDLED, "bundled"), None)
+
+
+def test_an_empty_task_is_refused() -> None:
+    with pytest.raises(TrustError, match="no samples"):
+        Task("mine", (), readout="choices")
+
+
+def test_repeated_ids_are_refused() -> None:
+    sample = Sample("a", "p", (" x",), "c")
+    with pytest.raises(TrustError, match="ids repeat"):
+        Task("mine", (sample, sample), readout="choices")
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60), st.data())
+def test_a_larger_size_contains_a_smaller_one_in_whole_units(units: list[tuple[int, int]], data: st.DataObject) -> None:
+    samples = tuple(Sample(f"s{i}", "p", (" x",), f"c{c}", unit=f"u{u}") for i, (c, u) in enumerate(units))
+    task = Task("mine", samples, readout="choices")
+    small = data.draw(st.integers(1, len(samples)))
+    large = data.draw(st.integers(small, len(samples)))
+    fewer, more = set(task.take(small).samples), set(task.take(large).samples)
+    assert fewer <= more
+    assert len(fewer) >= small
+    kept = {(sample.cluster, sample.unit) for sample in fewer}
+    assert fewer == {sample for sample in samples if (sample.cluster, sample.unit) in kept}
+
+
+@given(st.permutations(range(12)))
+def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
+    samples = [Sample(f"s{i}", "p", (" x",), f"c{i % 4}", unit=f"u{i // 4}") for i in range(12)]
+    task, shuffled = (Task("t", tuple(s), "choices") for s in (samples, [samples[i] for i in order]))
+    assert task.sha256 == shuffled.sha256
+    assert {s.id for s in task.take(5).samples} == {s.id for s in shuffled.take(5).samples}
