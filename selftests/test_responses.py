@@ -23,7 +23,8 @@ def _model(asked: list[str], *, dies_after: int = 99) -> Callable[[list[Sample]]
 
 
 def test_nothing_is_asked_twice(tmp_path: Path) -> None:
-    log, asked = ResponseLog(tmp_path / "log.jsonl", "run"), []
+    log = ResponseLog(tmp_path / "log.jsonl", "run")
+    asked: list[str] = []
     first = log.answers(SAMPLES[:3], _model(asked), fresh=False)
     second = log.answers(SAMPLES, _model(asked), fresh=False)
     assert asked == ["s0", "s1", "s2", "s3", "s4"]
@@ -31,7 +32,8 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_resumes_where_it_stopped(tmp_path: Path) -> None:
-    log, asked = ResponseLog(tmp_path / "log.jsonl", "run"), []
+    log = ResponseLog(tmp_path / "log.jsonl", "run")
+    asked: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         log.answers(SAMPLES, _model(asked, dies_after=2), fresh=False)
     with log.path.open("a") as file:
@@ -43,7 +45,8 @@ def test_a_killed_run_resumes_where_it_stopped(tmp_path: Path) -> None:
 
 
 def test_fresh_asks_again_once_a_run(tmp_path: Path) -> None:
-    path, asked = tmp_path / "log.jsonl", []
+    path = tmp_path / "log.jsonl"
+    asked: list[str] = []
     ResponseLog(path, "old").answers(SAMPLES, _model([]), fresh=False)
     new = ResponseLog(path, "new")
     new.answers(SAMPLES, _model(asked), fresh=True)
@@ -52,7 +55,8 @@ def test_fresh_asks_again_once_a_run(tmp_path: Path) -> None:
 
 
 def test_a_sample_with_other_content_is_asked_again(tmp_path: Path) -> None:
-    log, asked = ResponseLog(tmp_path / "log.jsonl", "run"), []
+    log = ResponseLog(tmp_path / "log.jsonl", "run")
+    asked: list[str] = []
     log.answers(SAMPLES, _model([]), fresh=False)
     log.answers([Sample("s0", "another prompt", (" a", " b"), "c0")], _model(asked), fresh=False)
     assert asked == ["s0"]
