@@ -1,5 +1,6 @@
 """The engine's log-likelihoods are those of lm-evaluation-harness, on the real files."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,9 @@ def test_zero_shot_equals_the_harness() -> None:
 
 @pytest.mark.slow
 def test_zero_shot_equals_the_harness_on_every_row() -> None:
-    assert max(differences(*stories(), bbq() + hellaswag())) < TOLERANCE
+    """In float64: in float32 each of the two is up to 1.8e-4 from it on options of -800 nats."""
+    model, tokenizer = stories()
+    assert max(differences(copy.deepcopy(model).double(), tokenizer, bbq() + hellaswag())) < 1e-8
 
 
 def test_few_shot_equals_the_harness() -> None:

@@ -1,6 +1,6 @@
 """Tree scoring is plain scoring, wherever it is used; and where it would not be, it is not used."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from fixtures.engines.hf.scorer import Scorer
 from fixtures.engines.hf.tree import TreeScorer
 
 WINDOW = 8
-SIZES = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}
+SIZES: dict[str, Any] = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}
 WIDE = {**SIZES, "intermediate_size": 48, "max_position_embeddings": 128}
 GQA = {**WIDE, "num_key_value_heads": 2}
 NONE = np.zeros(0, dtype=np.int64)
 
-ALLOWED = {
+Config = tuple[str, dict[str, Any]]
+ALLOWED: dict[str, Config] = {
     "llama": ("LlamaConfig", GQA),
     "llama-tied": ("LlamaConfig", {**GQA, "tie_word_embeddings": True}),
     "gpt2": ("GPT2Config", {"vocab_size": 97, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 128}),
@@ -37,15 +38,15 @@ ALLOWED = {
     "mistral": ("MistralConfig", {**GQA, "sliding_window": None}),
     "mixtral": ("MixtralConfig", {**GQA, "sliding_window": None, "num_local_experts": 4}),
 }
-WINDOWED = {
+WINDOWED: dict[str, Config] = {
     "mistral": ("MistralConfig", {**GQA, "sliding_window": WINDOW}),
     "mixtral": ("MixtralConfig", {**GQA, "sliding_window": WINDOW, "num_local_experts": 4}),
     "qwen2": ("Qwen2Config", {**GQA, "use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1}),
 }
-NEVER = {
+NEVER: dict[str, Config] = {
     "falcon-alibi": ("FalconConfig", {**SIZES, "alibi": True}),
     "bloom": ("BloomConfig", {"vocab_size": 97, "hidden_size": 32, "n_layer": 2, "n_head": 4}),
-    "gemma2": ("Gemma2Config", {**GQA, "head_dim": 8, "sliding_window": WINDOW}),
+    "gemma2": ("Gemma2Config", {**GQA, "head_dim": 8, "sliding_window": WINDOW, "final_logit_softcapping": 1.0}),
     "gemma3": ("Gemma3TextConfig", {**GQA, "head_dim": 8, "sliding_window": WINDOW}),
     "cohere": ("CohereConfig", GQA),
     "granite": ("GraniteConfig", {**GQA, "logits_scaling": 8.0}),
@@ -53,7 +54,7 @@ NEVER = {
 }
 
 
-def random_model(config: tuple[str, dict[str, Any]], **settings: Any) -> Any:
+def random_model(config: Config, **settings: Any) -> Any:
     name, sizes = config
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(getattr(transformers, name)(**sizes), **settings).eval()
@@ -68,18 +69,20 @@ def random_model(config: tuple[str, dict[str, Any]], **settings: Any) -> Any:
 def questions(longest: int = 60, common: int = 0, seed: int = 0) -> list[Question]:
     """Return random questions of many shapes; `common` tokens begin all of them."""
     random = np.random.default_rng(seed)
-    tokens: Callable[[int], Any] = lambda count: random.integers(3, 97, count)  # noqa: E731
+    tokens: Any = partial(random.integers, 3, 97)
     before = tokens(common)
     found = []
-    for number, (prompt, options) in enumerate([(longest, 3), (5, 2), (23, 4), (1, 2), (17, 1), (longest - 9, 3)]):
-        stem = np.concatenate((before, tokens(prompt)))
+    for number, (length, options) in enumerate([(longest, 3), (5, 2), (23, 4), (1, 2), (17, 1), (longest - 9, 3)]):
+        stem = np.concatenate((before, tokens(length)))
         spans = [Span(np.concatenate((stem, tokens(random.integers(1, 7)))), len(stem)) for _ in range(options)]
         found.append(Question.of(str(number), spans))
     prompt = np.concatenate((before, tokens(12)))
     alike = np.concatenate((prompt, tokens(4)))
     found.append(Question.of("inside", [Span(alike, len(prompt)), Span(np.append(alike, [5, 6]), len(prompt))]))
     found.append(Question.of("one token", [Span(np.append(prompt, answer), len(prompt)) for answer in (7, 8, 9)]))
-    found.append(Question.of("merged", [Span(alike, len(prompt)), Span(np.append(prompt[:-2], [5, 6]), len(prompt) - 2)]))
+    found.append(
+        Question.of("merged", [Span(alike, len(prompt)), Span(np.append(prompt[:-2], [5, 6]), len(prompt) - 2)])
+    )
     return found
 
 
@@ -137,7 +140,16 @@ def test_tree_is_taken_within_a_window(name: str) -> None:
     assert max(question.size for question in short) > WINDOW, "the row may outgrow the window, a text may not"
     plain = PlainScorer(model, 4096).score(short)
     assert difference(TreeScorer(model).score(short, NONE), plain) < 2e-5
-    assert difference(Scorer(model, 4096).score(short, NONE), plain) > 0, "the tree was not taken"
+    taken = Scorer(model, 4096)
+    assert taken.score(short, NONE) == TreeScorer(model).score(short, NONE)
+    assert taken.notes == []
+
+
+@pytest.mark.parametrize("name", ["cohere", "granite", "gemma2"])
+def test_tree_would_be_wrong_where_logits_are_scaled(name: str) -> None:
+    model = random_model(NEVER[name])
+    short = [question for question in questions() if question.depth <= WINDOW]
+    assert difference(TreeScorer(model).score(short, NONE), PlainScorer(model, 4096).score(short)) > 0.1
 
 
 @pytest.mark.parametrize("name", NEVER)
@@ -182,8 +194,7 @@ def test_longer_batches_are_compared_again(monkeypatch: pytest.MonkeyPatch) -> N
 def test_scores_do_not_depend_on_the_batch() -> None:
     model = random_model(ALLOWED["llama"])
     asked = questions()
-    for scorer in (Scorer(model, 4096), PlainScorer(model, 4096)):
-        score: Any = (lambda some, scorer=scorer: scorer.score(some, NONE)) if isinstance(scorer, Scorer) else scorer.score
+    for score in (partial(Scorer(model, 4096).score, prefix=NONE), PlainScorer(model, 4096).score):
         together = score(asked)
         assert difference([score([question])[0] for question in asked], together) < 1e-5
         assert difference(score(asked[::-1])[::-1], together) < 1e-5
