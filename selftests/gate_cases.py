@@ -31,7 +31,7 @@ def samples(count: int, clusters: int | None = None, groups: Sequence[str] = ())
         Sample(
             f"s{index:05d}",
             "question",
-            (" yes", " no"),
+            (f" answer {index}", " another"),
             cluster=f"c{index % (clusters or count):05d}",
             target=0,
             group=groups[index % len(groups)] if groups else None,
