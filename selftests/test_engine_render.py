@@ -1,0 +1,77 @@
+"""What a model is shown: raw text as it stands, or turns of its own chat template."""
+
+import copy
+import hashlib
+from typing import Any
+
+import pytest
+
+from fixtures.core import Demonstration, Sample, Task
+from fixtures.engines.hf import HfEngine
+from fixtures.engines.hf.encode import Encoder
+from fixtures.engines.hf.render import Renderer
+from selftests.engine_models import stories
+
+TEMPLATE = (
+    "{{ bos_token }}{% for turn in messages %}<{{ turn.role }}>{{ turn.content }}</{{ turn.role }}>\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>\n{% endif %}"
+)
+SHOWN = (Demonstration("2 + 2 =", " 4"), Demonstration("3 + 3 =", " 6"))
+SAMPLE = Sample("s", "1 + 1 =", (" 2", " 3"), "c", demonstrations=SHOWN)
+
+
+def talker(template: Any = TEMPLATE) -> Any:
+    tokenizer = copy.deepcopy(stories()[1])
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def test_raw_form_joins_demonstrations() -> None:
+    assert Renderer(talker()).prompt(SAMPLE, "raw", SHOWN) == "2 + 2 = 4\n\n3 + 3 = 6\n\n1 + 1 ="
+
+
+def test_chat_form_makes_demonstrations_real_turns() -> None:
+    assert Renderer(talker()).prompt(SAMPLE, "chat", SHOWN) == (
+        "<s><user>2 + 2 =</user>\n<assistant>4</assistant>\n<user>3 + 3 =</user>\n<assistant>6</assistant>\n"
+        "<user>1 + 1 =</user>\n<assistant>\n"
+    )
+
+
+def test_chat_options_lose_their_leading_space_and_follow_the_template() -> None:
+    rendered = Renderer(talker()).render(SAMPLE, "chat", SHOWN)
+    assert rendered.prompt.endswith("<assistant>")
+    assert rendered.options == ("\n2", "\n3")
+    assert not rendered.special_tokens
+
+
+def test_chat_form_has_one_bos() -> None:
+    tokenizer = talker()
+    (question,) = Encoder(tokenizer, Renderer(tokenizer), 512).questions(
+        Task("t", (SAMPLE,), "choices", form="chat"), [SAMPLE]
+    )
+    assert question.stem.tolist().count(tokenizer.bos_token_id) == 1
+    assert tokenizer.decode(question.spans[0].tokens).endswith("<assistant>\n2")
+
+
+@pytest.mark.parametrize(("template", "setting"), [(None, "auto"), (TEMPLATE, "never")])
+def test_chat_form_without_a_template_is_raw(template: str | None, setting: Any) -> None:
+    renderer = Renderer(talker(template), setting)
+    assert renderer.render(SAMPLE, "chat", SHOWN) == renderer.render(SAMPLE, "raw", SHOWN)
+    assert renderer.template_sha256("chat") is None
+
+
+def test_a_template_that_prints_the_date_is_the_same_every_day() -> None:
+    dated = '{{ strftime_now("%d %b %Y") }}: ' + TEMPLATE
+    assert Renderer(talker(dated)).prompt(SAMPLE, "chat", ()).startswith("26 Jul 2024: ")
+
+
+def test_the_engine_tells_what_it_showed() -> None:
+    engine = HfEngine(stories()[0], talker())
+    chat = Task("t", (SAMPLE,), "choices", form="chat")
+    assert engine.rendering(chat) == {
+        "prompt": engine.render(SAMPLE, "chat"),
+        "template_sha256": hashlib.sha256(TEMPLATE.encode()).hexdigest(),
+    }
+    raw = Task("t", (SAMPLE,), "choices")
+    assert engine.rendering(raw) == {"prompt": engine.render(SAMPLE, "raw"), "template_sha256": None}
+    assert engine.render(SAMPLE, "chat").startswith("<s><user>2 + 2 =")
