@@ -1,12 +1,15 @@
 """Outcomes of the gate, and the floors below which it keeps quiet."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fixtures.core import Outcome
-from selftests.gate_cases import SIGNED, decide, flipped, metric
+from fixtures.core import Check, Outcome
+from fixtures.gate import judge
+from fixtures.metrics import METRICS
+from selftests.gate_cases import SIGNED, decide, flipped, metric, ones, samples
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,18 @@ def test_a_dense_model_at_chance_has_nothing_to_lose(wrong: int, outcome: Outcom
     assert verdict.outcome == outcome
     if outcome == "uninformative":
         assert verdict.reason == "the dense model's 0.3000 is not better than chance, 0.3333, by more than 0.02"
+
+
+def test_always_giving_the_commonest_answer_is_chance() -> None:
+    """Seven of ten targets are the first of the same two choices: a model that always says it knows nothing."""
+    kind = METRICS["accuracy"]
+    mixed = [replace(sample, target=int(index % 10 >= 7)) for index, sample in enumerate(samples(1000))]
+    asked = [replace(sample, choices=(" yes", " no")) for sample in mixed]
+    for wrong, outcome in ((300, "uninformative"), (270, "passed")):
+        scores = ones(flipped(1000, 0, 0, wrong)[0])
+        assert judge(Check("made-up", kind, tolerance=0.02), kind, asked, scores, scores).outcome == outcome
+    scores = ones(flipped(1000, 0, 0, wrong=300)[0])
+    assert judge(Check("made-up", kind, tolerance=0.02), kind, mixed, scores, scores).outcome == "passed"
 
 
 def test_chance_is_met_from_the_other_side_where_lower_is_better() -> None:
