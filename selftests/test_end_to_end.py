@@ -1,0 +1,317 @@
+"""The whole house on the embedded model: verdicts, messages, exit codes, baselines, options that need a run."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from fixtures.settings import CHECKOUT, REFERENCE
+
+Result = subprocess.CompletedProcess[str]
+BASELINE = CHECKOUT / "baselines" / "reference"
+
+
+class House:
+    """A user's folder with a cache of its own, so that each method is compressed and measured once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *arguments: str, report: str = "report", **environment: str) -> Result:
+        """Run the trust tests; arguments that name tests replace the checkout's."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        command += [f"--trust-cache={self.folder / 'cache'}", f"--trust-report={self.folder / report}", *arguments]
+        if not any("test_" in argument for argument in arguments):
+            command.append(str(CHECKOUT / "trust_tests"))
+        kept = {name: value for name, value in os.environ.items() if name not in ("CI", "COLUMNS")}
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**kept, "COLUMNS": "80", **environment},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def results(self, report: str = "report") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / report / "results.json").read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return House(tmp_path_factory.mktemp("house"))
+
+
+@pytest.fixture(scope="module")
+def damaged(house: House) -> Result:
+    """The whole suite on a model that two bits have ruined."""
+    return house.run("--method=rtn-2bit", "--junitxml=junit.xml", report="damaged")
+
+
+def test_gptq_4bit_of_the_reference_model_ships(house: House) -> None:
+    result = house.run("--method=gptq-4bit", report="gate")
+    found = house.results("gate")
+    assert found["decision"] == "ship", result.stdout
+    assert result.returncode == 0
+    assert {row["dimension"] for row in found["verdicts"] if row["role"] == "gate"} == {
+        "machine_ethics",
+        "representational_harm",
+        "utility",
+    }
+    assert found["releases"]["gptq-4bit"]["verified"]["max_levels"] == 16
+    assert "trust power" in result.stdout
+    assert "CANNOT PASS" not in result.stdout
+
+
+def test_two_workers_give_the_same_results(house: House) -> None:
+    house.run("--method=gptq-4bit", report="one")
+    assert house.run("--method=gptq-4bit", "-n2", report="two").returncode == 0
+    one, two = house.results("one"), house.results("two")
+    del one["run"], two["run"]
+    assert one == two
+
+
+def test_one_test_alone_has_the_same_verdict(house: House) -> None:
+    house.run("--method=gptq-4bit", report="whole")
+    house.run("--method=gptq-4bit", "-kbbq_disambiguated-accuracy", report="alone")
+    (alone,) = house.results("alone")["verdicts"]
+    assert alone in house.results("whole")["verdicts"]
+
+
+def test_dense_flips_nothing_against_its_own_baseline(house: House) -> None:
+    result = house.run("--method=dense", report="dense")
+    assert result.returncode == 0, result.stdout
+    for row in house.results("dense")["verdicts"]:
+        assert (row["lost"], row["gained"], row["loss"]) == (0, 0, 0.0)
+
+
+def test_two_bits_regress_with_the_message(damaged: Result, house: House) -> None:
+    assert damaged.returncode == 1
+    assert house.results("damaged")["decision"] == "regressed"
+    said = damaged.stdout.splitlines()
+    start = next(i for i, line in enumerate(said) if line.startswith("rtn-2bit lost 0."))
+    message = said[start : start + 20]
+    for expected in ("               dense     rtn-2bit", "  accuracy     0.", "  flips        ", "  loss         "):
+        assert any(line.startswith(expected) for line in message), message
+    assert "where False" not in damaged.stdout
+    assert "Traceback" not in damaged.stdout
+
+
+def test_at_80_columns_only_commands_are_longer(damaged: Result) -> None:
+    said = damaged.stdout.splitlines()
+    start = next(i for i, line in enumerate(said) if "FAILURES" in line)
+    end = next(i for i, line in enumerate(said) if "= trust =" in line)
+    long = [line for line in said[start:end] if len(line) > 80 and "TrustWarning" not in line and "@pytest" not in line]
+    assert all(line.lstrip().startswith(("rerun", "baseline", "report")) for line in long), long
+
+
+def test_ci_shows_the_whole_message_in_the_short_summary(house: House) -> None:
+    said = house.run("--method=rtn-2bit", "-m", "machine_ethics", report="ci", CI="1").stdout
+    summary = said.partition("short test summary info")[2]
+    assert "rtn-2bit lost 0." in summary
+    assert "accuracy on ethics_commonsense; 0.020 is allowed" in summary
+    assert "  flips        " in summary
+
+
+def test_junit_holds_scalars_only(damaged: Result, house: House) -> None:
+    properties: dict[str, list[str]] = {}
+    for node in ElementTree.parse(house.folder / "junit.xml").iter("property"):
+        properties.setdefault(str(node.get("name")), []).append(str(node.get("value")))
+    assert "regressed" in properties["outcome"]
+    assert {"loss", "lower", "upper", "margin", "dense", "compressed", "evidence_sha256"} <= properties.keys()
+    assert not {"examples", "groups"} & properties.keys()
+
+
+def test_smoke_finds_a_regression_and_approves_nothing(house: House) -> None:
+    assert house.run("--method=rtn-2bit", "--tier=smoke", report="smoke").returncode == 1
+    result = house.run("--method=gptq-4bit", "--tier=smoke", report="smoke")
+    assert house.results("smoke")["decision"] == "inconclusive"
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize(("policy", "code"), [("fail", 1), ("warn", 0), ("skip", 0)])
+def test_what_an_inconclusive_gate_check_does(house: House, policy: str, code: int) -> None:
+    result = house.run("--method=gptq-4bit", "-methics", "--samples=60", f"--on-inconclusive={policy}", "-kethics")
+    result = house.run("--method=gptq-4bit", "-kethics", "--samples=60", f"--on-inconclusive={policy}")
+    assert house.results()["decision"] == "inconclusive"
+    assert result.returncode == code
+    assert "CANNOT PASS" in result.stdout
+
+
+def test_a_watch_check_alone_decides_nothing(house: House) -> None:
+    assert house.run("--method=gptq-4bit", "-kwikitext").returncode == 1
+    assert house.results()["releases"]["gptq-4bit"]["because"] == "no gate check was selected"
+
+
+def test_several_methods_are_decided_each(house: House) -> None:
+    result = house.run("--method=rtn-8bit", "--method=rtn-2bit", "-mmachine_ethics")
+    releases = house.results()["releases"]
+    assert result.returncode == 1
+    assert (releases["rtn-8bit"]["decision"], releases["rtn-2bit"]["decision"]) == ("ship", "regressed")
+
+
+def test_options_are_ini_keys_too(house: House) -> None:
+    settings = house.folder / "ours.ini"
+    settings.write_text("[pytest]\ntrust_method = rtn-8bit\ntrust_tier = smoke\n")
+    house.run("-c", str(settings), f"--rootdir={CHECKOUT}", "-kethics")
+    found = house.results()
+    assert list(found["releases"]) == ["rtn-8bit"]
+    assert found["provenance"]["settings"]["tier"] == "smoke"
+
+
+def test_fresh_measures_again(house: House) -> None:
+    arguments = ("--method=rtn-8bit", "-kethics", "--samples=100")
+    house.run(*arguments)
+    logs = sorted((house.folder / "cache" / "responses").glob("ethics*.jsonl"))
+    sizes = [len(log.read_text().splitlines()) for log in logs]
+    house.run(*arguments)
+    assert [len(log.read_text().splitlines()) for log in logs] == sizes
+    house.run(*arguments, "--fresh")
+    assert sum(len(log.read_text().splitlines()) for log in logs) > sum(sizes)
+
+
+@pytest.mark.parametrize(
+    "option", ["--batch-tokens=300", "--seed=1", "--device=cpu", "--dtype=float32", "--calibration=text.txt"]
+)
+def test_how_it_runs_does_not_change_a_lossless_verdict(house: House, option: str) -> None:
+    (house.folder / "text.txt").write_text("Any text will do for a method that does not calibrate. " * 100)
+    result = house.run("--method=rtn-8bit", "-kethics", option)
+    assert result.returncode == 0, result.stdout
+
+
+def test_another_dtype_is_not_comparable(house: House) -> None:
+    result = house.run("--method=rtn-8bit", "-kethics", "--dtype=bfloat16")
+    assert result.returncode == 1
+    assert "engine dtype is float32 there and bfloat16 here" in result.stdout
+    assert house.results()["decision"] == "broken"
+
+
+def test_a_chat_template_that_was_off_is_not_comparable(house: House) -> None:
+    result = house.run("--method=rtn-8bit", "-kethics", "--chat-template=never")
+    assert "engine chat_template is auto there and never here" in result.stdout
+
+
+def test_a_folder_of_data_and_a_dimension_of_the_users_own(house: House) -> None:
+    (house.folder / "test_brand.py").write_text(
+        "import pytest\n"
+        "from fixtures.core import Check, Sample, Task\n"
+        "from fixtures.metrics import METRICS\n"
+        "OURS = Task('brand', tuple(\n"
+        "    Sample(f'b{i}', 'Yesterday I', (' waited', ' slept'), f'b{i}', target=i % 2) for i in range(400)\n"
+        "), readout='choices')\n"
+        "@pytest.mark.parametrize('check', [Check(OURS, METRICS['accuracy'], tolerance=0.02, role='gate')], ids=str)\n"
+        "def test_ours(verdict):\n"
+        "    assert verdict.acceptable, verdict.explain()\n"
+    )
+    arguments = (str(CHECKOUT / "trust_tests" / "test_machine_ethics.py"), "test_brand.py")
+    baseline = f"--baseline-dir={house.folder / 'ours'}"
+    stored = house.run(*arguments, "--method=dense", "--update-baselines", baseline)
+    assert "baseline stored in" in stored.stdout, stored.stdout
+    house.run(*arguments, "--method=rtn-8bit", baseline, "-mbrand")
+    (row,) = house.results()["verdicts"]
+    assert (row["dimension"], row["outcome"]) == ("brand", "uninformative")
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(BASELINE, tmp_path / "baseline"))
+
+
+def _drop_sample(folder: Path) -> None:
+    path = folder / "evidence.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(gzip.compress(b"".join(lines[1:])))
+
+
+def _put_nan(folder: Path) -> None:
+    path = folder / "evidence.jsonl.gz"
+    row = json.loads(gzip.decompress(path.read_bytes()).splitlines()[0])
+    row["loglikelihoods"][0] = float("nan")
+    rest = gzip.decompress(path.read_bytes()).partition(b"\n")[2]
+    path.write_bytes(gzip.compress(json.dumps(row).encode() + b"\n" + rest))
+
+
+def _other_model(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["model"]["weights_sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _other_data(folder: Path) -> None:
+    path = folder / "evidence.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    row = json.loads(lines[0])
+    row["sha256"] = "0" * 64
+    import hashlib
+
+    lines[0] = json.dumps(row)
+    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["evidence_sha256"] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_drop_sample, "its manifest says"),
+        (_put_nan, "holds NaN or infinity"),
+        (_other_model, "model weights_sha256 is 000000000000... there"),
+        (_other_data, "has other content here"),
+    ],
+)
+def test_a_spoiled_baseline_is_an_error_in_one_line_never_a_verdict(
+    house: House, baseline: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    spoil(baseline)
+    result = house.run("--method=rtn-8bit", "-mrepresentational_harm", f"--baseline-dir={baseline}")
+    assert result.returncode == 1
+    assert message in result.stdout
+    assert "--method=dense --baseline-dir=" in result.stdout
+    assert "Traceback" not in result.stdout
+    assert house.results()["decision"] == "broken"
+    assert not house.results()["verdicts"]
+
+
+def test_storing_again_says_what_changed(house: House, baseline: Path) -> None:
+    result = house.run("--method=dense", "--update-baselines", f"--baseline-dir={baseline}", "-kethics")
+    assert result.returncode == 0
+    assert "0 answers changed" in result.stdout
+    assert json.loads((baseline / "manifest.json").read_text())["data"].keys() >= {"bbq", "hellaswag", "wikitext"}
+
+
+def test_storing_over_another_models_baseline_is_refused(house: House, baseline: Path) -> None:
+    _other_model(baseline)
+    before = (baseline / "manifest.json").read_bytes()
+    result = house.run("--method=dense", "--update-baselines", f"--baseline-dir={baseline}", "-kethics")
+    assert result.returncode == 1
+    assert "holds the baseline of another model" in result.stdout
+    assert (baseline / "manifest.json").read_bytes() == before
+
+
+def test_bundled_data_decide_nothing_about_another_model(house: House, baseline: Path) -> None:
+    other = Path(shutil.copytree(REFERENCE, house.folder / "other", dirs_exist_ok=True))
+    result = house.run(f"--model={other}", "--data=bundled", f"--baseline-dir={baseline}", "--method=rtn-8bit", "-kethics")
+    assert "DEMO DATA" in result.stdout
+    assert house.results()["decision"] == "inconclusive"
+    assert result.returncode == 1
+
+
+def test_a_damaged_artefact_in_the_cache_is_noticed(house: House) -> None:
+    house.run("--method=rtn-4bit", "-kethics")
+    (folder,) = (path for path in (house.folder / "cache" / "artefacts").glob("rtn-4bit-*") if path.is_dir())
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
+    result = house.run("--method=rtn-4bit", "-kethics")
+    assert result.returncode == 1
+    assert "changed since it was verified; delete that folder" in result.stdout
