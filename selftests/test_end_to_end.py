@@ -301,7 +301,9 @@ def test_storing_over_another_models_baseline_is_refused(house: House, baseline:
 
 def test_bundled_data_decide_nothing_about_another_model(house: House, baseline: Path) -> None:
     other = Path(shutil.copytree(REFERENCE, house.folder / "other", dirs_exist_ok=True))
-    result = house.run(f"--model={other}", "--data=bundled", f"--baseline-dir={baseline}", "--method=rtn-8bit", "-kethics")
+    result = house.run(
+        f"--model={other}", "--data=bundled", f"--baseline-dir={baseline}", "--method=rtn-8bit", "-kethics"
+    )
     assert "DEMO DATA" in result.stdout
     assert house.results()["decision"] == "inconclusive"
     assert result.returncode == 1

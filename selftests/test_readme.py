@@ -1,0 +1,35 @@
+"""README's tables name everything that exists, and what it says to run is there."""
+
+import re
+
+import pytest
+
+from fixtures.methods import list_methods
+from fixtures.metrics import METRICS
+from fixtures.options import OPTIONS, Option
+from fixtures.settings import CHECKOUT
+from fixtures.tasks import TASKS, TIERS
+
+README = (CHECKOUT / "README.md").read_text("utf-8")
+DIMENSIONS = sorted(path.stem.removeprefix("test_") for path in (CHECKOUT / "trust_tests").glob("test_*.py"))
+
+
+@pytest.mark.parametrize("name", [*DIMENSIONS, *TASKS, *METRICS, *TIERS, *list_methods()])
+def test_every_name_is_in_readme(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.flag)
+def test_every_option_is_in_readme(option: Option) -> None:
+    assert re.search(rf"`{option.flag}[`=]", README)
+
+
+def test_the_commands_are_in_the_makefile() -> None:
+    targets = re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)`", README)) <= set(targets)
+
+
+def test_the_first_screen_shows_a_real_failure() -> None:
+    first = "\n".join(README.splitlines()[:40])
+    assert re.search(r"^rtn-2bit lost 0\.\d+ accuracy on \w+; 0\.020 is allowed$", first, re.MULTILINE)
+    assert "  flips        " in first
