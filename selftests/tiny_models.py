@@ -44,7 +44,7 @@ def gpt2(folder: Path, dtype: torch.dtype = torch.float32) -> Path:
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """Read the commonest words of English; everything else is <unk>."""
-    words = ["<unk>", "<s>", "</s>", "the", "of", "and", "a", "to", "in", "is", "was", "for", "with", "that", "by", "at"]
+    words = ["<unk>", "<s>", "</s>", "the", "of", "and", "a", "to", "in", "is", "was", "for", "with", "that", "by"]
     words += [f"word{number}" for number in range(VOCABULARY - len(words))]
     model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>")
     backend = Tokenizer(model)
