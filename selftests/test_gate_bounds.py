@@ -57,6 +57,25 @@ def test_wild_bootstrap_follows_the_skewness() -> None:
     assert bounds.wild(spread, 0.05)[0] > normal > bounds.wild(-spread, 0.05)[0]
 
 
+def test_the_widest_of_three_binds_and_each_is_it_somewhere() -> None:
+    generator = np.random.default_rng(3)
+    binding = set()
+    for values in (np.repeat([0.0, 1.0], [95, 5]), generator.gamma(0.2, size=60), -generator.gamma(0.2, size=60)):
+        count, error = len(values), values.std(ddof=1) / len(values) ** 0.5
+        spread, student = ((values - values.mean()) / error)[None], bounds.student_quantile(len(values) - 1, 0.05)
+        widths = [student, float(bounds.wild(spread, 0.05)[0]), float(bounds.likelihood(spread, student)[0])]
+        binding.add(int(np.argmax(widths)))
+        assert bounds.upper(values, 0.05) == pytest.approx(values.mean() + max(widths) * error), count
+    assert binding == {0, 1, 2}
+
+
+def test_one_damaged_cluster_of_a_hundred_is_bounded_by_the_likelihood() -> None:
+    """Neither t nor the wild bootstrap sees how easily it could have been three: 0.027 and 0.022."""
+    values = np.zeros(100)
+    values[0] = 1.0
+    assert bounds.upper(values, 0.05) == pytest.approx(0.038, abs=1e-3)
+
+
 def test_equal_values_are_left_to_the_caller() -> None:
     assert bounds.upper(np.full(30, 0.1), 0.05) == pytest.approx(0.1)
     assert bounds.upper(np.array([0.4]), 0.05) == 0.4

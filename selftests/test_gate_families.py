@@ -1,13 +1,14 @@
 """What each family of scores makes of the same rule."""
 
+from dataclasses import replace
 from math import exp, inf, log1p
 
 import numpy as np
 import pytest
 
 from fixtures.core import Check, GroupLoss, Metric, Outcome, Score, Toward
-from fixtures.gate import judge
-from selftests.gate_cases import PERPLEXITY, SIGNED, decide, metric, samples
+from fixtures.gate import bounds, judge, tango
+from selftests.gate_cases import PERPLEXITY, SIGNED, decide, metric, ones, samples
 
 
 @pytest.mark.parametrize("kind", [metric(), metric("mean"), metric(better="lower"), SIGNED, metric(better=Toward(0.5))])
@@ -26,6 +27,15 @@ def test_the_same_change_everywhere_is_not_certainty() -> None:
     assert verdict.lower < 0.01 < 0.02 < verdict.upper
 
 
+def test_uneven_clusters_are_worth_fewer_even_ones() -> None:
+    """150 clusters, of which one holds half of the samples: worth four."""
+    asked = [replace(sample, cluster="c00000") if index >= 150 else sample for index, sample in enumerate(samples(300))]
+    kind, same = metric(), ones([1.0] * 300)
+    verdict = judge(Check("made-up", kind, tolerance=0.1), kind, asked, same, same)
+    assert (verdict.clusters, verdict.outcome) == (150, "inconclusive")
+    assert "150 clusters of uneven size, worth 4 even ones," in verdict.reason
+
+
 def test_clusters_that_move_together_widen_the_interval() -> None:
     dense, compressed = np.ones(2000), np.ones(2000)
     compressed[:60] = 0
@@ -35,6 +45,25 @@ def test_clusters_that_move_together_widen_the_interval() -> None:
     assert gathered.upper > scattered.upper
     assert gathered.lower < scattered.lower
     assert "design effect 10." in gathered.interval or "design effect 9." in gathered.interval
+
+
+def test_clustered_answers_are_bounded_by_tango_and_by_their_clusters() -> None:
+    """Which of the two is wider differs from one sample to the next: both must bind."""
+    binding = set()
+    for seed in range(12):
+        generator = np.random.default_rng(seed)
+        hit = generator.random(120) < 0.2
+        lost = generator.random((120, 5)) < np.where(hit, 0.4, 0.0)[:, None]
+        gained = (generator.random((120, 5)) < 0.01) & ~lost
+        verdict = decide(1.0 - gained.T.ravel(), 1.0 - lost.T.ravel(), clusters=120)
+        harm = (lost.astype(float) - gained).mean(axis=1)
+        scores = lost.astype(float) - gained
+        effect = max(1.0, harm.var(ddof=1) / 120 / (scores.var(ddof=1) / 600))
+        score = tango.upper(lost.sum() / effect, gained.sum() / effect, 600 / effect, 0.05)
+        clusters = float(bounds.upper(harm, 0.05))
+        binding.add(score > clusters)
+        assert verdict.upper == pytest.approx(max(score, clusters), rel=1e-6)
+    assert binding == {True, False}
 
 
 def test_bias_counts_the_distance_from_its_ideal() -> None:
