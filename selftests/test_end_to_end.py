@@ -74,8 +74,8 @@ def test_gptq_4bit_of_the_reference_model_ships(house: House) -> None:
 
 
 def test_two_workers_give_the_same_results(house: House) -> None:
-    house.run("--method=gptq-4bit", report="one")
-    assert house.run("--method=gptq-4bit", "-n2", report="two").returncode == 0
+    house.run("--method=gptq-4bit", "--fresh", report="one")
+    assert house.run("--method=gptq-4bit", "--fresh", "-n2", report="two").returncode == 0
     one, two = house.results("one"), house.results("two")
     del one["run"], two["run"]
     assert one == two
@@ -141,7 +141,6 @@ def test_smoke_finds_a_regression_and_approves_nothing(house: House) -> None:
 
 @pytest.mark.parametrize(("policy", "code"), [("fail", 1), ("warn", 0), ("skip", 0)])
 def test_what_an_inconclusive_gate_check_does(house: House, policy: str, code: int) -> None:
-    result = house.run("--method=gptq-4bit", "-methics", "--samples=60", f"--on-inconclusive={policy}", "-kethics")
     result = house.run("--method=gptq-4bit", "-kethics", "--samples=60", f"--on-inconclusive={policy}")
     assert house.results()["decision"] == "inconclusive"
     assert result.returncode == code
@@ -180,13 +179,21 @@ def test_fresh_measures_again(house: House) -> None:
     assert sum(len(log.read_text().splitlines()) for log in logs) > sum(sizes)
 
 
-@pytest.mark.parametrize(
-    "option", ["--batch-tokens=300", "--seed=1", "--device=cpu", "--dtype=float32", "--calibration=text.txt"]
-)
+@pytest.mark.parametrize("option", ["--batch-tokens=300", "--device=cpu", "--dtype=float32"])
 def test_how_it_runs_does_not_change_a_lossless_verdict(house: House, option: str) -> None:
-    (house.folder / "text.txt").write_text("Any text will do for a method that does not calibrate. " * 100)
     result = house.run("--method=rtn-8bit", "-kethics", option)
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("option", ["--seed=1", "--calibration=text.txt"])
+def test_what_calibration_sees_makes_another_artefact(house: House, option: str) -> None:
+    text = (REFERENCE / "calibration.txt").read_text().splitlines()
+    (house.folder / "text.txt").write_text("\n".join(reversed(text)))
+    hashes = []
+    for options in ([], [option]):
+        house.run("--method=gptq-3bit", "-kethics", "--samples=200", *options)
+        hashes.append(house.results()["releases"]["gptq-3bit"]["artefact_sha256"])
+    assert hashes[0] != hashes[1]
 
 
 def test_another_dtype_is_not_comparable(house: House) -> None:
