@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from fixtures.core import Demonstration, Response, Sample, Task, TrustError
 from fixtures.engines.hf import HfEngine
@@ -98,6 +99,13 @@ def test_real_answers_do_not_depend_on_the_batch() -> None:
 
 def test_the_same_question_gets_the_same_answer() -> None:
     engine = HfEngine(*stories())
+    assert answers(engine, task(samples())) == answers(engine, task(samples()))
+
+
+def test_dropout_is_off() -> None:
+    _, tokenizer = stories()
+    config = GPT2Config(vocab_size=512, n_embd=16, n_layer=1, n_head=2, n_positions=128, bos_token_id=1, eos_token_id=2)
+    engine = HfEngine(GPT2LMHeadModel(config).train(), tokenizer)
     assert answers(engine, task(samples())) == answers(engine, task(samples()))
 
 

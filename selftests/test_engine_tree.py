@@ -9,6 +9,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM
 
+from fixtures.engines.hf.batches import batches
 from fixtures.engines.hf.limits import TREE_ARCHITECTURES, tree_depth
 from fixtures.engines.hf.plain import PlainScorer
 from fixtures.engines.hf.prefix import families
@@ -42,6 +43,19 @@ WINDOWED: dict[str, Config] = {
     "mistral": ("MistralConfig", {**GQA, "sliding_window": WINDOW}),
     "mixtral": ("MixtralConfig", {**GQA, "sliding_window": WINDOW, "num_local_experts": 4}),
     "qwen2": ("Qwen2Config", {**GQA, "use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1}),
+}
+STEP = 30
+ENDS = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "short_factor": [1.0] * 4,
+    "long_factor": [4.0] * 4,
+    "original_max_position_embeddings": STEP,
+}
+RESCALED: dict[str, Config] = {
+    "llama": ("LlamaConfig", {**GQA, "rope_parameters": LONGROPE}),
+    "phi3": ("Phi3Config", {**GQA, "rope_parameters": LONGROPE, "original_max_position_embeddings": STEP, **ENDS}),
 }
 NEVER: dict[str, Config] = {
     "falcon-alibi": ("FalconConfig", {**SIZES, "alibi": True}),
@@ -111,7 +125,9 @@ def test_shared_prefix_changes_nothing(name: str) -> None:
     tree = TreeScorer(model)
     apart = tree.score(asked, NONE)
     for length in (1, 29):
-        assert difference(tree.score(asked, asked[0].stem[:length]), apart) < 2e-5
+        prefix = asked[0].stem[:length]
+        assert difference(tree.score(asked, prefix), apart) < 2e-5
+        assert difference([tree.score([question], prefix)[0] for question in asked], apart) < 2e-5
     assert difference(tree.score(asked, NONE), apart) == 0, "a kept prefix must not leak into the next batch"
 
 
@@ -200,6 +216,20 @@ def test_scores_do_not_depend_on_the_batch() -> None:
         assert difference(score(asked[::-1])[::-1], together) < 1e-5
 
 
+@pytest.mark.parametrize("name", RESCALED)
+def test_long_texts_do_not_rescale_short_ones(name: str) -> None:
+    """LongRoPE spaces all positions of a batch by its longest text."""
+    model = random_model(RESCALED[name])
+    asked = questions()
+    alone = [PlainScorer(model, 1).score([question])[0] for question in asked]
+    mixed = PlainScorer(model, 4096)
+    assert difference(mixed.score(asked), alone) < 1e-5
+    assert difference(Scorer(model, 4096).score(asked, NONE), alone) < 1e-5
+    assert tree_depth(model) in (0, STEP)
+    mixed._rope_step = float("inf")
+    assert difference(mixed.score(asked), alone) > 0.1, "the batch must mix both sides"
+
+
 def test_families_share_what_their_demonstrations_share() -> None:
     asked = questions(common=30)
     (alone,) = families(asked)
@@ -207,6 +237,21 @@ def test_families_share_what_their_demonstrations_share() -> None:
     (shared,) = families(questions(common=300))
     assert len(shared.prefix) == 300
     assert [question.size for question in shared.questions] == sorted((q.size for q in shared.questions), reverse=True)
+
+
+def test_batches_are_filled_by_padded_size() -> None:
+    (alone,) = families(questions())
+    for batch in batches(alone, 100):
+        assert len(batch) == 1 or len(batch) * max(question.size for question in batch) <= 100
+    assert [question for batch in batches(alone, 100) for question in batch] == list(alone.questions)
+    assert len(list(batches(alone, 100))) < len(alone.questions)
+
+
+def test_a_long_prefix_makes_batches_smaller() -> None:
+    (shared,) = families(questions(common=300))
+    longest = max(question.size for question in shared.questions)
+    assert longest - 300 < longest // 4
+    assert len(next(batches(shared, longest))) == 4
 
 
 def test_a_prefix_ends_before_the_first_token_that_is_scored() -> None:
