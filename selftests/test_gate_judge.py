@@ -57,6 +57,11 @@ def test_the_samples_said_to_be_needed_settle_it(lost: int, gained: int, count: 
     assert decide(*flipped(count * times, lost * times, gained * times)).outcome != "inconclusive"
 
 
+def test_needed_samples_count_the_rule_of_three() -> None:
+    assert decide(*flipped(100, 0, 0)).needed == 149
+    assert decide(*flipped(600, 0, 0), clusters=60, tolerance=0.1).needed == 1000
+
+
 def test_what_more_samples_never_settle() -> None:
     verdict = decide(*flipped(1000, 25, 5))
     assert verdict.loss == pytest.approx(verdict.margin)

@@ -46,6 +46,15 @@ def test_documented_sizes_are_enough_and_hardly_more(checks: int, flips: float, 
     assert power(least - 1, flips, 0.02) < wanted <= min(power(n, flips, 0.02) for n in range(least, least + 40))
 
 
+def test_a_size_is_given_from_which_on_power_never_falls_again() -> None:
+    wanted = 0.8 ** (1 / 6)
+    reached = [power(n, 0.005, 0.02) >= wanted for n in range(290, 400)]
+    assert reached[300 - 290]
+    assert not reached[327 - 290]
+    assert all(reached[328 - 290 :])
+    assert samples_for(wanted, 0.005, 0.02) == 328
+
+
 @pytest.mark.parametrize(("margin", "n"), [(0.02, 149), (0.01, 299)])
 def test_without_flips_the_rule_of_three_decides(margin: float, n: int) -> None:
     assert samples_for(0.99, 0.0, margin) == n
