@@ -252,6 +252,19 @@ def test_the_engine_is_quiet(capfd: pytest.CaptureFixture[str], caplog: pytest.L
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("weights", ["qint8", "qint4"])
+def test_quanto_models_are_scored_the_fast_way(weights: str) -> None:
+    quanto = pytest.importorskip("optimum.quanto")
+    model, tokenizer = stories()
+    packed = copy.deepcopy(model)
+    quanto.quantize(packed, weights=getattr(quanto, weights))
+    quanto.freeze(packed)
+    engine = HfEngine(packed, tokenizer)
+    dense = answers(HfEngine(model, tokenizer), task(samples()))
+    assert furthest(answers(engine, task(samples())), dense) > 1e-3
+    assert engine.notes == []
+
+
 def test_half_precision_is_checked_against_its_own_rounding() -> None:
     model, tokenizer = stories()
     engine = HfEngine(copy.deepcopy(model).bfloat16(), tokenizer)
