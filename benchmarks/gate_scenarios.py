@@ -130,6 +130,7 @@ PROMISED = (
     Damage(270, 10, 0.02, uneven=True),
 )
 HARDER = (
+    Damage(100, 10, 0.03, share=0.03, flips=0.0, whole=True),
     Damage(100, 5, 0.03, share=0.05),
     Damage(100, 20, 0.03, share=0.05),
     Damage(140, 20, 0.03, share=0.05, uneven=True),
