@@ -29,7 +29,7 @@ baseline: install
 	$(BIN)/pytest --model=$(MODEL) --method=dense --update-baselines $(ARGS)
 
 test: install
-	$(BIN)/pytest selftests -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest selftests -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: install
 	$(BIN)/pytest selftests -m slow $(ARGS)
