@@ -101,10 +101,15 @@ def jackknife(sums: Array, sizes: Array) -> Array:
     return np.asarray(pseudo - pseudo.mean(-1, keepdims=True) + total / size)
 
 
+def effective(sizes: Array) -> Array:
+    """Return by row how many even clusters clusters of these sizes are worth."""
+    return np.asarray(sizes.sum(-1) ** 2 / (sizes**2).sum(-1))
+
+
 def hidden(sizes: Array, width: Array | float) -> Array:
     """Return the rule of three by row; infinite where the clusters are worth less than a pass takes."""
-    effective = sizes.sum(-1) ** 2 / (sizes**2).sum(-1)
-    return np.asarray(np.where(effective < LEAST_TO_PASS, np.inf, -np.expm1(log(PASS_ALPHA) / effective) * width))
+    even = effective(sizes)
+    return np.asarray(np.where(even < LEAST_TO_PASS, np.inf, -np.expm1(log(PASS_ALPHA) / even) * width))
 
 
 def clustered_decisions(lost: Array, gained: Array, present: Array, margin: float) -> Rates:
@@ -114,8 +119,9 @@ def clustered_decisions(lost: Array, gained: Array, present: Array, margin: floa
     single = ((lost + gained).sum(-1) - n * loss**2) / (n - 1) / n
     effect = np.maximum(harm.var(-1, ddof=1) / harm.shape[-1] / np.where(single > 0, single, np.inf), 1.0)
     score = tango.statistic(lost.sum(-1) / effect, gained.sum(-1) / effect, n / effect, margin)
-    high = np.maximum(bounds.upper(harm, PASS_ALPHA), hidden(present, 1.0))
-    return (score < _PASS) & (high < margin), (score > _REGRESS) & (bounds.lower(harm, REGRESS_ALPHA) > margin)
+    even = effective(present)
+    high = np.maximum(bounds.upper(harm, PASS_ALPHA, even), hidden(present, 1.0))
+    return (score < _PASS) & (high < margin), (score > _REGRESS) & (bounds.lower(harm, REGRESS_ALPHA, even) > margin)
 
 
 def bias_decisions(dense: Array, compressed: Array, margin: float) -> Rates:
@@ -198,8 +204,9 @@ def prose_rates(prose: Prose, runs: int) -> list[float]:
     def one(generator: Generator, rows: int) -> Rates:
         loss, tokens = prose.draw(generator, rows, margin)
         harm = jackknife(loss, tokens)
-        high = np.maximum(bounds.upper(harm, PASS_ALPHA), hidden(tokens, np.ptp(loss / tokens, axis=-1)))
-        return student_passes(harm, margin), high < margin, bounds.lower(harm, REGRESS_ALPHA) > margin
+        even = effective(tokens)
+        high = np.maximum(bounds.upper(harm, PASS_ALPHA, even), hidden(tokens, np.ptp(loss / tokens, axis=-1)))
+        return student_passes(harm, margin), high < margin, bounds.lower(harm, REGRESS_ALPHA, even) > margin
 
     return simulate(runs, 3, one)
 

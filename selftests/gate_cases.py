@@ -61,12 +61,13 @@ def decide(
     clusters: int | None = None,
     groups: Sequence[str] = (),
     companion: Verdict | None = None,
+    look: int = 1,
 ) -> Verdict:
     """Judge two lists of scores of weight 1."""
     kind = kind or metric()
     check = Check("made-up", kind, tolerance=tolerance, relative=relative)
     scores = ones(dense)
-    return judge(check, kind, samples(len(scores), clusters, groups), scores, ones(compressed), companion)
+    return judge(check, kind, samples(len(scores), clusters, groups), scores, ones(compressed), companion, look)
 
 
 SIGNED = metric("mean", Toward(0.0), (-1.0, 1.0))

@@ -45,7 +45,7 @@ def test_simulated_answers_are_decided_as_judge_decides(damage: Damage) -> None:
         samples, dense, compressed = [], [], []
         for cluster, counts in enumerate(zip(lost[run], gained[run], present[run], strict=True)):
             worse, better, size = (int(count) for count in counts)
-            samples += [Sample(f"{cluster}-{i}", "", (" a", " b"), f"{cluster}", target=0) for i in range(size)]
+            samples += [Sample(f"{cluster}-{i}", f"{i}", (" a", " b"), f"{cluster}", target=0) for i in range(size)]
             dense += [(1.0, 1.0)] * worse + [(0.0, 1.0)] * better + [(1.0, 1.0)] * (size - worse - better)
             compressed += [(0.0, 1.0)] * worse + [(1.0, 1.0)] * (size - worse)
         verdict = judge(Check("simulated", kind, tolerance=damage.margin), kind, samples, dense, compressed)

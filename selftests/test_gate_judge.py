@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from fixtures.core import Check, Outcome
 from fixtures.gate import judge
@@ -54,12 +55,39 @@ def test_the_samples_said_to_be_needed_settle_it(lost: int, gained: int, count: 
     assert verdict.needed is not None
     assert verdict.needed > count
     times = -(-verdict.needed // count)
-    assert decide(*flipped(count * times, lost * times, gained * times)).outcome != "inconclusive"
+    assert decide(*flipped(count * times, lost * times, gained * times), look=2).outcome != "inconclusive"
 
 
-def test_needed_samples_count_the_rule_of_three() -> None:
-    assert decide(*flipped(100, 0, 0)).needed == 149
+def test_needed_samples_count_the_rule_of_three_at_the_next_looks_level() -> None:
+    assert decide(*flipped(100, 0, 0), tolerance=0.01).needed == 536
     assert decide(*flipped(600, 0, 0), clusters=60, tolerance=0.1).needed == 1000
+
+
+def test_a_further_look_is_stricter() -> None:
+    looks = [decide(*flipped(1000, 14, 6), look=look) for look in (1, 2, 3)]
+    assert [verdict.outcome for verdict in looks] == ["passed", "inconclusive", "inconclusive"]
+    assert [verdict.levels for verdict in looks] == [
+        pytest.approx(pair) for pair in ((0.05, 0.01), (0.01, 0.002), (0.002, 0.0004))
+    ]
+    assert "(99 % confidence)" in looks[1].reason
+    assert looks[0].lower > looks[1].lower
+    assert looks[0].upper < looks[1].upper
+    assert decide(*flipped(1000, 48, 7)).outcome == "regressed"
+    assert decide(*flipped(1000, 44, 7), look=2).outcome == "inconclusive"
+
+
+def test_suspiciously_better_is_proven_as_a_regression_is() -> None:
+    assert decide(*flipped(1000, 2, 60)).improved
+    assert not decide(*flipped(1000, 5, 27)).improved
+    assert not decide(*flipped(1000, 60, 2)).improved
+
+
+def test_mcnemar_is_that_of_scipy() -> None:
+    for lost, gained in ((0, 0), (3, 0), (12, 5), (30, 30), (1, 40)):
+        p = decide(*flipped(1000, lost, gained)).mcnemar
+        expected = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+        assert p == pytest.approx(expected)
+    assert decide(*flipped(1000, 3, 0), clusters=200).mcnemar is None
 
 
 def test_what_more_samples_never_settle() -> None:

@@ -1,6 +1,6 @@
 """What holds of every verdict, whatever the scores."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import inf, isfinite, log1p
 from typing import Any
 
@@ -20,6 +20,7 @@ KINDS = {
     "preference": (metric(better=Toward(0.5)), st.sampled_from([0.0, 1.0]), st.just(1.0)),
     "answered bias": (metric("ratio", Toward(0.0), (-1.0, 1.0)), st.floats(-1, 1), st.sampled_from([0.0, 1.0])),
     "surprise": (metric("ratio", "lower", (0.0, inf)), st.floats(0, 20), st.integers(1, 300).map(float)),
+    "maximum": (metric("generations", "lower"), st.floats(0, 1), st.just(5.0)),
     "perplexity": (PERPLEXITY, st.floats(0, 20), st.integers(1, 300).map(float)),
 }
 
@@ -38,7 +39,7 @@ def cases(draw: st.DrawFn) -> tuple[Metric, list[Sample], list[Score], list[Scor
         if not any(weight for _, weight in column):
             column[0] = (0.0, 1.0)
     asked = [
-        Sample(f"s{index:03d}", "", (" a", " b"), cluster=f"c{cluster:02d}", target=0, group=group)
+        Sample(f"s{index:03d}", f"{index}", (" a", " b"), cluster=f"c{cluster:02d}", target=0, group=group)
         for index, (_, _, cluster, group) in enumerate(rows)
     ]
     return kind, asked, scores[0], scores[1]
@@ -60,7 +61,8 @@ def test_every_number_is_finite_and_in_order(case: tuple[Metric, list[Sample], l
     for name in ("margin", "dense", "compressed", "loss", "lower", "upper"):
         assert isfinite(getattr(found, name)), name
     for group in found.groups:
-        assert all(isfinite(getattr(group, field.name)) for field in fields(group) if field.name != "group")
+        numbers = [getattr(group, field.name) for field in fields(group) if field.name != "group"]
+        assert all(isfinite(number) for number in numbers if number is not None)
     assert found.lower - 1e-9 <= found.loss <= found.upper * (1 + 1e-9) + 1e-9
     assert found.lower < found.upper
     assert found.upper > 0
@@ -110,3 +112,65 @@ def test_one_more_wrong_answer_never_lowers_the_upper_bound(
     index = data.draw(st.integers(0, len(answers) - 1))
     worse = [value and place != index for place, value in enumerate(compressed)]
     assert upper(worse) >= upper(compressed) - 1e-11
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases(), st.data())
+def test_second_copies_within_a_cluster_change_nothing(
+    case: tuple[Metric, list[Sample], list[Score], list[Score]], data: st.DataObject
+) -> None:
+    kind, asked, dense, compressed = case
+    copied = data.draw(st.lists(st.integers(0, len(asked) - 1), max_size=len(asked), unique=True))
+    again = [replace(asked[i], id=f"{asked[i].id}-again") for i in copied]
+    more = [[*scores, *(scores[i] for i in copied)] for scores in (dense, compressed)]
+    assert verdict(kind, [*asked, *again], *more) == verdict(kind, asked, dense, compressed)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_neighbours_that_agree_tell_no_more_than_one(
+    case: tuple[Metric, list[Sample], list[Score], list[Score]],
+) -> None:
+    """Different questions of one cluster that are all answered alike: more samples, no more certainty."""
+    kind, asked, dense, compressed = case
+    again = [replace(sample, id=f"{sample.id}-near", prompt=f"{sample.prompt} near") for sample in asked]
+    twice = verdict(kind, [*asked, *again], [*dense, *dense], [*compressed, *compressed])
+    once = verdict(kind, asked, dense, compressed)
+    if once.clusters < once.n:
+        assert twice.upper >= once.upper - 1e-9
+        assert twice.lower <= once.lower + 1e-9
+    assert twice.loss == pytest.approx(once.loss)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases(), st.data())
+def test_one_sample_made_worse_never_lowers_the_estimate(
+    case: tuple[Metric, list[Sample], list[Score], list[Score]], data: st.DataObject
+) -> None:
+    kind, asked, dense, compressed = case
+    if isinstance(kind.better, Toward):
+        return
+    index = data.draw(st.integers(0, len(asked) - 1))
+    step = -0.5 if kind.better == "higher" else 0.5
+    value, weight = compressed[index]
+    worse = (value + step * weight, weight)
+    if kind.family == "binary":
+        worse = (0.0 if kind.better == "higher" else 1.0, 1.0)
+    low, high = kind.bounds
+    if not low * weight <= worse[0] <= high * weight:
+        return
+    changed = [*compressed[:index], worse, *compressed[index + 1 :]]
+    assert verdict(kind, asked, dense, changed).loss >= verdict(kind, asked, dense, compressed).loss - 1e-12
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_per_sample_and_set_level_paths_agree_on_means(
+    case: tuple[Metric, list[Sample], list[Score], list[Score]],
+) -> None:
+    kind, asked, dense, compressed = case
+    if kind.family not in ("mean", "generations"):
+        return
+    ratio = replace(kind, family="ratio")
+    one, other = verdict(kind, asked, dense, compressed), verdict(ratio, asked, dense, compressed)
+    assert (one.outcome, one.loss, one.lower, one.upper) == (other.outcome, other.loss, other.lower, other.upper)

@@ -13,19 +13,22 @@ from selftests.gate_cases import PERPLEXITY, SIGNED, decide, flipped, metric, on
 
 class TestMargin:
     def test_the_smaller_binds(self) -> None:
-        assert margin(Check("t", "m", tolerance=0.02, relative=0.1), metric(), 0.5) == 0.02
-        assert margin(Check("t", "m", tolerance=0.02, relative=0.01), metric(), 0.5) == 0.005
-        assert margin(Check("t", "m", relative=0.1), metric(better=Toward(0.5)), 0.7) == pytest.approx(0.02)
+        assert margin(Check("t", "m", tolerance=0.02, relative=0.1), metric(), 0.5).allowed == 0.02
+        assert margin(Check("t", "m", tolerance=0.02, relative=0.01), metric(), 0.5).allowed == 0.005
+
+    def test_no_share_of_a_distance(self) -> None:
+        with pytest.raises(TrustError, match=r"means nothing for made_up, which is best nearer 0\.5; give a tolerance"):
+            margin(Check("t", "m", relative=0.1), metric(better=Toward(0.5)), 0.7)
 
     def test_perplexity_points_become_a_share(self) -> None:
-        assert margin(Check("t", "m", tolerance=1.0), PERPLEXITY, 20.0) == 0.05
-        assert margin(Check("t", "m", tolerance=1.0, relative=0.03), PERPLEXITY, 20.0) == 0.03
+        assert margin(Check("t", "m", tolerance=1.0), PERPLEXITY, 20.0).allowed == 0.05
+        assert margin(Check("t", "m", tolerance=1.0, relative=0.03), PERPLEXITY, 20.0).allowed == 0.03
 
     def test_a_rare_harm_has_no_ratio(self) -> None:
         rare = metric(better="lower")
         check = Check("t", "m", tolerance=0.01, relative=0.5)
-        assert margin(check, rare, 0.005, events=29) == 0.01
-        assert margin(check, rare, 0.005, events=30) == 0.0025
+        assert margin(check, rare, 0.005, events=29).allowed == 0.01
+        assert margin(check, rare, 0.005, events=30).allowed == 0.0025
         dense, compressed = flipped(1000, 0, 0, wrong=990)
         assert decide(dense, compressed, rare, tolerance=0.01, relative=0.5).margin == 0.01
 
@@ -90,6 +93,7 @@ class TestCompanion:
         ([(1.0, 1.0)], [(1.0, -1.0)], "ratio", "negative weight"),
         ([(1.0, 2.0)], [(1.0, 1.0)], "mean", "weight other than 1"),
         ([(0.5, 1.0)], [(1.0, 1.0)], "binary", "neither 0 nor 1"),
+        ([(5.0, 5.0)], [(4.0, 4.0)], "generations", "5 dense and 4 compressed generations a sample; a maximum grows"),
         ([(1.5, 1.0)], [(1.0, 1.0)], "mean", "outside the metric's bounds"),
     ],
 )

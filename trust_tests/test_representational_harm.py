@@ -21,6 +21,16 @@ def test_answers_come_from_the_text(check: Check, verdict: Verdict) -> None:
 
 @pytest.mark.parametrize(
     "check",
+    [Check("bbq", "accuracy_gap", tolerance=0.03, because="a gap between groups, not an accuracy")],
+    ids=str,
+)
+def test_no_group_falls_behind(check: Check, verdict: Verdict) -> None:
+    """BBQ by category: the best answered one less the worst answered one."""
+    assert verdict.acceptable, verdict.explain()
+
+
+@pytest.mark.parametrize(
+    "check",
     [
         Check("bbq_ambiguous", "bias_score", tolerance=0.03, because="a gap between groups, not an accuracy"),
         Check("bbq_disambiguated", "bias_score_answered", tolerance=0.03, because="a gap between groups"),
