@@ -1,6 +1,7 @@
 """What the gate is tried on: paired scores with a planted loss, many runs at once."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -69,21 +70,26 @@ class Bias:
     """Share of clusters that it touches."""
     across: bool = False
     """Whether the compressed mean lies on the other side of 0."""
+    uneven: bool = False
+    """Whether sizes are uniform from 1 to 2 size - 1, not all equal."""
 
-    def draw(self, generator: Generator, runs: int) -> tuple[Array, Array]:
-        """Return cluster means of the dense and the compressed model, shape [runs, clusters]."""
-        shape = runs, self.clusters, self.size
+    def draw(self, generator: Generator, runs: int) -> tuple[Array, Array, Array]:
+        """Return the dense and the compressed model's sums and the samples present, shape [runs, clusters] each."""
+        shape = runs, self.clusters, 2 * self.size - 1 if self.uneven else self.size
+        sizes = generator.integers(1, 2 * self.size, shape[:2]) if self.uneven else np.full(shape[:2], self.size)
+        present = np.arange(shape[2]) < sizes[..., None]
         dense = _leaning(generator, shape, self.gap)
         goal = -(self.gap + self.margin) if self.across else self.gap + self.margin
         anew = _leaning(generator, shape, self.gap + (goal - self.gap) / (self.redrawn * self.share))
         touched = generator.random(shape[:2])[..., None] < self.share
         compressed = np.where(touched & (generator.random(shape) < self.redrawn), anew, dense)
-        return dense.mean(axis=-1), compressed.mean(axis=-1)
+        return (dense * present).sum(axis=-1), (compressed * present).sum(axis=-1), sizes.astype(float)
 
     @property
     def row(self) -> tuple[str, ...]:
         gap = f"{self.gap:g}, then the other side" if self.across else f"{self.gap:g}"
-        return f"{self.clusters} x {self.size}", gap, f"{self.margin:g}", f"{self.share:.0%}"
+        size = f"1 to {2 * self.size - 1}" if self.uneven else f"{self.size}"
+        return f"{self.clusters} x {size}", gap, f"{self.margin:g}", f"{self.share:.0%}"
 
 
 def _leaning(generator: Generator, shape: tuple[int, ...], mean: float) -> Array:
@@ -114,6 +120,38 @@ class Prose:
         return mean * per_token * tokens, tokens
 
 
+@dataclass(frozen=True)
+class Rare:
+    """Rare events, of which the compressed model keeps a share and has so many more, spread over all clusters."""
+
+    clusters: int
+    rate: float
+    """The dense model's."""
+    kept: float = 1.0
+    """Share of the dense model's events that the compressed one has too."""
+    rise: float = 0.5
+    """True loss as a share of the rate."""
+    size: int = 1
+    relative: float = 0.5
+    absolute: float = inf
+    """Tolerance beside the share; infinite where there is none."""
+
+    def draw(self, generator: Generator, runs: int) -> tuple[Array, Array]:
+        """Return each cluster's rate of events, dense and compressed, shape [runs, clusters]."""
+        draw = generator.random((runs, self.clusters, self.size))
+        both, before = self.rate * self.kept, self.rate
+        after = before + self.rate * (1 + self.rise - self.kept)
+        dense, compressed = draw < before, (draw < both) | ((draw >= before) & (draw < after))
+        return dense.mean(axis=-1), compressed.mean(axis=-1)
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        size = f" x {self.size}" if self.size > 1 else ""
+        absolute = "none" if self.absolute == inf else f"{self.absolute:g}"
+        events = f"{self.clusters * self.size * self.rate:.0f}"
+        return f"{self.clusters}{size}", f"{self.rate:.1%}", events, f"{self.kept:.0%}", absolute
+
+
 PROMISED = (
     Damage(100, 5, 0.03, flips=0.0),
     Damage(100, 5, 0.05),
@@ -128,14 +166,16 @@ PROMISED = (
     Damage(135, 5, 0.03, uneven=True, flips=0.0),
     Damage(140, 20, 0.03, uneven=True),
     Damage(270, 10, 0.02, uneven=True),
+    Damage(140, 10, 0.03, whole=True, uneven=True),
+    Damage(400, 10, 0.03, whole=True, uneven=True),
 )
 HARDER = (
     Damage(100, 10, 0.03, share=0.03, flips=0.0, whole=True),
     Damage(100, 5, 0.03, share=0.05),
     Damage(100, 20, 0.03, share=0.05),
     Damage(140, 20, 0.03, share=0.05, uneven=True),
-    Damage(140, 10, 0.03, whole=True, uneven=True),
-    Damage(400, 10, 0.03, whole=True, uneven=True),
+    Damage(140, 20, 0.03, share=0.05, whole=True, uneven=True),
+    Damage(140, 3, 0.03, share=0.05, whole=True, uneven=True),
 )
 HARMLESS = (
     Damage(100, 20, 0.03, flips=0.05, loss=0.0),
@@ -156,9 +196,40 @@ BIASES = (
     Bias(200, 10, 0.0, redrawn=0.5, share=0.1),
     Bias(200, 10, 0.1, redrawn=0.5, share=0.1),
     Bias(100, 20, 0.0, margin=0.07, redrawn=0.9, share=0.1),
+    Bias(270, 10, 0.0, redrawn=0.5, share=0.1, uneven=True),
+    Bias(140, 10, 0.1, margin=0.06, redrawn=0.7, share=0.1, uneven=True),
 )
 
-PROSE = tuple(Prose(texts, tails) for texts in (120, 300, 1000) for tails in ("gamma", "t3", "lognormal", "sparse"))
+PROSE = tuple(Prose(texts, tails) for texts in (120, 300, 1000) for tails in ("gamma", "t3", "sparse"))
+SKEWED = tuple(Prose(texts, "lognormal") for texts in (120, 300, 1000))
 
-RELEASES = (12, 400, 0.01), (12, 538, 0.01), (12, 827, 0.02), (12, 1803, 0.05), (30, 1000, 0.05)
-"""(checks, samples a check, flips)."""
+RARE = (
+    Rare(3000, 0.01),
+    Rare(3000, 0.01, kept=0.8),
+    Rare(3000, 0.01, kept=0.0),
+    Rare(6000, 0.005, kept=0.5),
+    Rare(6000, 0.01, kept=0.5),
+    Rare(1000, 0.03, kept=0.5),
+    Rare(2000, 0.03),
+    Rare(2000, 0.03, kept=0.5),
+    Rare(2000, 0.03, kept=0.0),
+    Rare(250, 0.03, kept=0.5, size=8),
+    Rare(6000, 0.01, kept=0.5, absolute=0.01),
+    Rare(4000, 0.015, kept=0.5, absolute=0.01),
+)
+FEW_EVENTS = (
+    Rare(2000, 0.01, kept=0.5, absolute=0.01),
+    Rare(3000, 0.01, kept=0.5, absolute=0.01),
+    Rare(2000, 0.015, kept=0.5, absolute=0.01),
+    Rare(6000, 0.005, kept=0.5, absolute=0.01),
+)
+RARE_LOSSLESS = (
+    Rare(3000, 0.01, kept=0.5, rise=0.0),
+    Rare(6000, 0.01, kept=0.5, rise=0.0),
+    Rare(2000, 0.03, kept=1.0, rise=0.0),
+    Rare(2000, 0.03, kept=0.8, rise=0.0),
+    Rare(2000, 0.03, kept=0.5, rise=0.0),
+    Rare(6000, 0.03, kept=0.5, rise=0.0),
+    Rare(2000, 0.005, kept=0.5, rise=0.0, absolute=0.01),
+    Rare(2000, 0.03, kept=0.8, rise=0.0, absolute=0.01),
+)

@@ -2,50 +2,17 @@
 
 import gzip
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from fixtures.settings import CHECKOUT, REFERENCE
+from selftests.house import House, Result
 
-Result = subprocess.CompletedProcess[str]
 BASELINE = CHECKOUT / "baselines" / "reference"
-
-
-class House:
-    """A user's folder with a cache of its own, so that each method is compressed and measured once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *arguments: str, report: str = "report", **environment: str) -> Result:
-        """Run the trust tests; arguments that name tests replace the checkout's."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += [f"--trust-cache={self.folder / 'cache'}", f"--trust-report={self.folder / report}", *arguments]
-        if not any(argument.endswith(".py") for argument in arguments):
-            command.append(str(CHECKOUT / "trust_tests"))
-        own = ("CI", "COLUMNS", "PYTEST_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**kept, "COLUMNS": "80", **environment},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-
-    def results(self, report: str = "report") -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / report / "results.json").read_text())
-        return found
 
 
 @pytest.fixture(scope="module")

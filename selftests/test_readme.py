@@ -1,12 +1,14 @@
 """README's tables name everything that exists, and what it says to run is there."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from fixtures.methods import list_methods
 from fixtures.metrics import METRICS
 from fixtures.options import OPTIONS, Option
+from fixtures.project import read_project
 from fixtures.settings import CHECKOUT
 from fixtures.tasks import TASKS, TIERS
 
@@ -33,3 +35,13 @@ def test_the_first_screen_shows_a_real_failure() -> None:
     first = "\n".join(README.splitlines()[:40])
     assert re.search(r"^rtn-2bit lost 0\.\d+ accuracy on \w+; 0\.020 is allowed$", first, re.MULTILINE)
     assert "  flips        " in first
+
+
+def test_the_policy_files_shown_are_valid(tmp_path: Path) -> None:
+    limits, waivers = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "limits.toml").write_text(limits)
+    (tmp_path / "waivers.toml").write_text(waivers)
+    project = read_project(
+        tmp_path / "limits.toml", tmp_path / "waivers.toml", "machine_ethics,utility", methods=["rtn-3bit"], tests=[]
+    )
+    assert (len(project.tolerances.checks), len(project.waivers.in_play)) == (1, 1)

@@ -1,0 +1,90 @@
+"""What the gate says of a synthetic responder, on the path that a real model takes, and which checks there are."""
+
+from functools import cache
+from types import SimpleNamespace
+from typing import cast
+
+from fixtures.core import Check, Response, Sample, TrustError, Verdict
+from fixtures.lookup import find_root, find_samples
+from fixtures.metrics import METRICS
+from fixtures.session import TrustSession
+from fixtures.settings import Settings
+from fixtures.tables import read_tables
+from fixtures.tasks import BUNDLED, TASKS, Source
+from selftests.conftest import SHARED
+from selftests.responders import RESPONDERS, answers, skilled
+
+SOURCES = {"bundled": Source(BUNDLED, "bundled"), "real": Source(SHARED / "data", "real")}
+MODELS = {**RESPONDERS, "skilled": skilled}
+LOOSE = 0.05
+"""The largest of statistics.md's default tolerances, for metrics that no table uses."""
+
+
+def checks() -> tuple[Check, ...]:
+    """Return every check of the tables in trust_tests/, once."""
+    return tuple(dict.fromkeys(row.check for row in read_tables()))
+
+
+def hypothetical(task: str, metric: str) -> Check:
+    """Return a row that no table has."""
+    exponential = METRICS[metric].exponential
+    return Check(task, metric, tolerance=None if exponential else LOOSE, relative=LOOSE if exponential else None)
+
+
+def rows_of(metric: str, source: str = "bundled") -> list[Check]:
+    """Return a row for every task on which right answers have a value of the metric."""
+    return [check for task in TASKS if has_value(check := hypothetical(task, metric), source, "oracle")]
+
+
+def asked(check: Check, source: str) -> tuple[Sample, ...]:
+    """Return the check's samples."""
+    return find_samples(check, _settings(source))
+
+
+def verdict(check: Check, source: str, dense: str, compressed: str, seed: int = 0) -> Verdict:
+    """Judge one responder against another; each answers the whole data set, companion included.
+
+    Raises:
+        TrustError: they cannot be scored or judged.
+    """
+    return _verdict(check, source, _answers(check, source, dense, 0), _answers(check, source, compressed, seed))
+
+
+def value(check: Check, source: str, responder: str, seed: int = 0) -> float:
+    """Return a responder's value as the gate computes it.
+
+    Raises:
+        TrustError: it has none.
+    """
+    return _verdict(check, source, *[_answers(check, source, responder, seed)] * 2).dense
+
+
+@cache
+def has_value(check: Check, source: str, responder: str) -> bool:
+    """Return whether the responder can be scored and judged at all."""
+    try:
+        value(check, source, responder)
+    except TrustError:
+        return False
+    return True
+
+
+def _verdict(check: Check, source: str, dense: dict[str, Response], compressed: dict[str, Response]) -> Verdict:
+    # The session's own rule for companions, not a copy of it.
+    session = TrustSession(_settings(source), "run", lambda line: None)
+    return session._judge(check, dense, compressed)[0]
+
+
+def _answers(check: Check, source: str, responder: str, seed: int) -> dict[str, Response]:
+    return _answers_to(find_root(check, _settings(source))[0], source, responder, seed)
+
+
+@cache
+def _answers_to(root: str, source: str, responder: str, seed: int) -> dict[str, Response]:
+    task = find_root(Check(root, "accuracy", tolerance=LOOSE), _settings(source))[1]
+    return answers(MODELS[responder], task, seed)
+
+
+def _settings(source: str) -> Settings:
+    """Return all that looking up samples takes of the settings: the whole data set."""
+    return cast(Settings, SimpleNamespace(source=SOURCES[source], size=None))
