@@ -18,7 +18,7 @@ from benchmarks.gate_decisions import (
 )
 from benchmarks.gate_generations import Generations
 from benchmarks.gate_scenarios import Bias, Damage, Generator, Prose, Rare
-from benchmarks.gate_table import Rates, Row, Table, simulate
+from benchmarks.gate_table import Rates, Row, Table, rates_of, simulate
 from fixtures.gate import bounds
 from fixtures.gate.floor import PASS_ALPHA, Levels
 from fixtures.gate.margins import LEAST_EVENTS
@@ -52,7 +52,7 @@ def clustered(runs: int) -> list[Table]:
     """Tabulate clustered 0/1 samples: what is promised, what is not, and what it costs."""
     header = "clusters", "size", "margin", "damage in", "flips", "t alone", "wild alone", "passed", "regressed"
     promised, harder, harmless = (
-        [(*damage.row, *damage_rates(damage, runs)) for damage in cases]
+        rates_of(cases, damage_rates, runs)
         for cases in (gate_scenarios.PROMISED, gate_scenarios.HARDER, gate_scenarios.HARMLESS)
     )
     note = "Damage in a tenth of the clusters, or in all. whole: a damaged cluster loses all of its samples or none."
@@ -82,7 +82,7 @@ def biased(runs: int) -> Table:
     """Tabulate metrics of which nearer 0 is better."""
     header = "clusters x size", "dense gap", "margin", "clusters touched", "plug-in t", "passed", "regressed"
     note = "Signed bounds against a t interval of |c| - |d| with the signs as seen."
-    rows: list[Row] = [(*bias.row, *bias_rates(bias, runs)) for bias in gate_scenarios.BIASES]
+    rows = rates_of(gate_scenarios.BIASES, bias_rates, runs)
     return Table("Bias, nearer 0 is better, loss = margin", note, header, rows, "bias")
 
 
@@ -105,10 +105,7 @@ def prose_rates(prose: Prose, runs: int) -> list[float]:
 def perplexities(runs: int) -> list[Table]:
     """Tabulate perplexity at a true rise of 5 %."""
     header = "texts", "loss per token", "t alone", "passed", "regressed"
-    promised, skewed = (
-        [(f"{prose.texts}", prose.tails, *prose_rates(prose, runs)) for prose in cases]
-        for cases in (gate_scenarios.PROSE, gate_scenarios.SKEWED)
-    )
+    promised, skewed = (rates_of(cases, prose_rates, runs) for cases in (gate_scenarios.PROSE, gate_scenarios.SKEWED))
     note = "Independent texts, margin 5 %. gamma: skewness 2; sparse: a tenth of the texts carries all of the rise."
     beyond = "Skewness 6: what an unbounded loss hides in texts not seen, no interval of the seen ones can tell."
     return [
@@ -130,8 +127,7 @@ def ratios(runs: int) -> list[Table]:
     """Tabulate rare harms whose ratio is the margin of 1.5."""
     header = "n", "dense rate", "events", "events kept", "tolerance too", "passed", "regressed"
     promised, lossless = (
-        [(*rare.row, *rare_rates(rare, runs)) for rare in cases]
-        for cases in (gate_scenarios.RARE, gate_scenarios.RARE_LOSSLESS)
+        rates_of(cases, rare_rates, runs) for cases in (gate_scenarios.RARE, gate_scenarios.RARE_LOSSLESS)
     )
     note = "relative=0.5, from 30 expected dense events on; of these the compressed model keeps a share."
     return [
@@ -175,9 +171,19 @@ def generation_rates(case: Generations, runs: int) -> list[float]:
 
 def generations(runs: int) -> list[Table]:
     """Tabulate statistics over generated texts."""
-    header = "clusters x size", "statistic", "scores", "margin", "damage in", "redrawn", "t alone", "passed", "regressed"
+    header = (
+        "clusters x size",
+        "statistic",
+        "scores",
+        "margin",
+        "damage in",
+        "redrawn",
+        "t alone",
+        "passed",
+        "regressed",
+    )
     promised, harder, lossless = (
-        [(*case.row, *generation_rates(case, runs)) for case in cases]
+        rates_of(cases, generation_rates, runs)
         for cases in (gate_generations.PROMISED, gate_generations.HARDER, gate_generations.LOSSLESS)
     )
     note = (

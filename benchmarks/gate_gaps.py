@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 
 from benchmarks.gate_decisions import FIRST, Array, Mask, above, below, hidden, student_below
-from benchmarks.gate_table import Rates, Row, Table, simulate
+from benchmarks.gate_table import Rates, Table, rates_of, simulate
 from fixtures.gate.floor import Levels
 
 _BASE = 0.6
@@ -85,7 +85,7 @@ def contrast(parts: dict[int, Array], counts: Sequence[int], crossed: bool) -> A
     together = sum(counts[group] for group in parts)
     centres = {group: values.mean(-1, keepdims=True) for group, values in parts.items()}
     pulls = [(parts[group] - centres[group]) * (together / counts[group]) for group in sorted(parts)]
-    return np.concatenate(pulls, axis=-1) + sum(centres.values())
+    return np.asarray(np.concatenate(pulls, axis=-1) + sum(centres.values()))
 
 
 def gap_decisions(
@@ -96,9 +96,7 @@ def gap_decisions(
     return gap_passes(*arrays, at.passing), gap_regressions(*arrays, at.regress)
 
 
-def gap_passes(
-    dense: Sequence[Array], compressed: Sequence[Array], margin: float, crossed: bool, alpha: float
-) -> Mask:
+def gap_passes(dense: Sequence[Array], compressed: Sequence[Array], margin: float, crossed: bool, alpha: float) -> Mask:
     """Return which runs pass: no couple of groups may have moved apart by the margin."""
     counts = [group.shape[-1] for group in dense]
     changes = [after - before for before, after in zip(dense, compressed, strict=True)]
@@ -151,13 +149,13 @@ def gap_rates(gaps: Gaps, runs: int) -> list[float]:
 def gaps(runs: int) -> list[Table]:
     """Tabulate gaps between groups that widen by the margin, and that do not."""
     header = "groups", "clusters each", "dense gap", "opens", "redrawn", "passed", "regressed"
-    rows: list[Row] = [(*case.row, *gap_rates(case, runs)) for case in WIDENING]
+    rows = rates_of(WIDENING, gap_rates, runs)
     note = (
         "3 points. fall: one group loses it all; apart: one gains half, one loses half; other: a third group falls "
         "behind the dense model's last one, by more than the gap widens; all: every group but the first loses it. "
         "crossed: a cluster has one sample of every group. The companion's veto, which only takes passes, is left out."
     )
-    lossless: list[Row] = [(*case.row, *gap_rates(case, runs // 4)) for case in LOSSLESS]
+    lossless = rates_of(LOSSLESS, gap_rates, runs // 4)
     return [
         Table("Largest gap between groups, loss = margin", note, header, rows, "group gaps"),
         Table("Largest gap between groups, no loss", "From a quarter of the runs.", header, lossless),

@@ -77,7 +77,10 @@ def clusters(damage: Damage) -> Looks:
     """Return looks at clustered answers; `damage` holds three looks' clusters."""
     row = f"{damage.clusters // 3} clusters of {damage.row[1]}, margin {damage.row[2]}, damage in {damage.row[3]}"
     return Looks(
-        "0/1, clustered", row, damage.draw, lambda arrays, at: clustered_decisions(*arrays, damage.margin, at)
+        "0/1, clustered",
+        row,
+        damage.draw,
+        lambda arrays, at: clustered_decisions(arrays[0], arrays[1], arrays[2], damage.margin, at),
     )
 
 
@@ -87,7 +90,7 @@ def texts(prose: Prose) -> Looks:
         "perplexity",
         f"{prose.texts // 3} texts, {prose.tails}",
         lambda generator, runs: prose.draw(generator, runs, MARGIN),
-        lambda arrays, at: prose_decisions(*arrays, at),
+        lambda arrays, at: prose_decisions(arrays[0], arrays[1], at),
     )
 
 

@@ -119,6 +119,10 @@ class Prose:
         tokens = generator.uniform(100, 400, size)
         return mean * per_token * tokens, tokens
 
+    @property
+    def row(self) -> tuple[str, ...]:
+        return f"{self.texts}", self.tails
+
 
 @dataclass(frozen=True)
 class Rare:

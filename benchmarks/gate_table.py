@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,16 @@ Rates = Sequence[npt.NDArray[np.bool_]]
 PASSED, REGRESSED = 0.065, 0.02
 """Error rates that are promised at most, where the true loss is the margin."""
 _CHUNK = 500
+
+
+class Case(Protocol):
+    """What a row of a table is simulated of."""
+
+    @property
+    def row(self) -> tuple[str, ...]: ...
+
+
+AnyCase = TypeVar("AnyCase", bound=Case)
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,12 @@ def summary(tables: Sequence[Table]) -> Table:
     rows = []
     for family in dict.fromkeys(table.family for table in tables if table.family):
         for promised in (True, False):
-            errors = [pair for table in tables if (table.family, table.promised) == (family, promised)
-                      for pair in table.errors]
+            errors = [
+                pair
+                for table in tables
+                if (table.family, table.promised) == (family, promised)
+                for pair in table.errors
+            ]
             if errors:
                 passed, regressed = (max(column) for column in zip(*errors, strict=True))
                 rows.append((family, "promised" if promised else "beyond", f"{len(errors)}", passed, regressed))
@@ -60,6 +75,11 @@ def summary(tables: Sequence[Table]) -> Table:
         f"most {100 * REGRESSED:g} %; what is above is bold, here and below. Beyond: harder than what is promised for."
     )
     return Table("Largest error rates", note, ("family", "", "rows", "passed", "regressed"), rows, "all")
+
+
+def rates_of(cases: Sequence[AnyCase], rates: Callable[[AnyCase, int], list[float]], runs: int) -> list[Row]:
+    """Return one row a case: its description and its rates over `runs` runs."""
+    return [(*case.row, *rates(case, runs)) for case in cases]
 
 
 def simulate(runs: int, seed: int, one: Callable[[np.random.Generator, int], Rates]) -> list[float]:

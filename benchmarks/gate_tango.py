@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from benchmarks.gate_decisions import tango_decisions
-from benchmarks.gate_table import PASSED, REGRESSED, Table
+from benchmarks.gate_table import PASSED, REGRESSED, Row, Table
 from fixtures.gate import samples_for
 from fixtures.gate.floor import LEAST_TO_JUDGE, clusters_for
 from fixtures.gate.planning import binomial
@@ -23,7 +23,7 @@ def tango_rates(n: int, flips: float, loss: float, margin: float) -> tuple[float
     gained = np.flatnonzero(binomial(n, every, better) > _NEGLIGIBLE)[None, :]
     possible = gained <= n - lost
     chances = binomial(n, lost, worse) * binomial(n - lost, np.minimum(gained, n - lost), better / (1 - worse))
-    passed, regressed = tango_decisions(lost, gained, float(n), margin)
+    passed, regressed = tango_decisions(lost.astype(float), gained.astype(float), float(n), margin)
     return float((chances * possible)[passed].sum()), float((chances * possible)[regressed].sum())
 
 
@@ -41,7 +41,7 @@ def independent(sizes: Iterable[int]) -> Table:
 
 def extremes(margins: Iterable[float] = (0.01, 0.02, 0.03, 0.05, 0.1), reach: int = 6) -> Table:
     """Tabulate the largest errors over every n from the smallest that can pass to `reach` times it."""
-    rows = []
+    rows: list[Row] = []
     for margin in margins:
         first = max(LEAST_TO_JUDGE, clusters_for(margin, 1.0))
         flips = [min(0.9, margin * times) for times in (1, 1.03, 1.1, 1.2, 1.4, 2, 5)]
@@ -49,9 +49,9 @@ def extremes(margins: Iterable[float] = (0.01, 0.02, 0.03, 0.05, 0.1), reach: in
         rates = np.array([tango_rates(n, share, margin, margin) for n, share in cases])
         worst = [cases[index] for index in rates.argmax(axis=0)]
         over = (rates > (PASSED, REGRESSED)).mean(axis=0)
-        where = (f"n = {n}, {share:.1%} flips" for n, share in worst)
-        largest = (float(rate) for rate in rates.max(axis=0))
-        rows.append((f"{margin:.0%}", f"{first} to {reach * first - 1}", *where, *map(float, over), *largest))
+        where = [f"n = {n}, {share:.1%} flips" for n, share in worst]
+        shares: list[float] = [*over.tolist(), *rates.max(axis=0).tolist()]
+        rows.append((f"{margin:.0%}", f"{first} to {reach * first - 1}", *where, *shares))
     header = (
         "margin", "n", "most passed at", "most regressed at", f"share above {100 * PASSED:g} %",
         f"share above {100 * REGRESSED:g} %", "passed", "regressed",
@@ -78,7 +78,7 @@ def rare_absolute() -> Table:
 
 def rare_lossless() -> Table:
     """Tabulate rare harms with a margin of one point: nothing lost."""
-    rows = [
+    rows: list[Row] = [
         (f"{rate:.1%}", f"{kept:.0%}", *(tango_rates(n, 2 * rate * (1 - kept), 0.0, 0.01)[0] for n in _LOSSLESS))
         for rate in _RARE
         for kept in (0.5, 0.0)

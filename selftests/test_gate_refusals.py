@@ -20,6 +20,10 @@ class TestMargin:
         with pytest.raises(TrustError, match=r"means nothing for made_up, which is best nearer 0\.5; give a tolerance"):
             margin(Check("t", "m", relative=0.1), metric(better=Toward(0.5)), 0.7)
 
+    def test_points_written_as_a_percentage_are_refused(self) -> None:
+        with pytest.raises(TrustError, match=r"a tolerance of 2 allows any loss.*0\.02 are 2 points"):
+            margin(Check("t", "m", tolerance=2), metric(), 0.7)
+
     def test_perplexity_points_become_a_share(self) -> None:
         assert margin(Check("t", "m", tolerance=1.0), PERPLEXITY, 20.0).allowed == 0.05
         assert margin(Check("t", "m", tolerance=1.0, relative=0.03), PERPLEXITY, 20.0).allowed == 0.03

@@ -1,0 +1,198 @@
+"""--plan, --audit, --calibration-seeds, --noise-floor, --fresh and looks, as a user meets them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.settings import CHECKOUT
+from selftests.house import House
+
+BASELINE = CHECKOUT / "baselines" / "reference"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return House(tmp_path_factory.mktemp("gate-options"))
+
+
+def foreign_baseline(folder: Path, **engine: str) -> Path:
+    """Return a copy of the reference's baseline that says it was made elsewhere."""
+    copy = folder / "-".join(["baseline", *engine.values()])
+    shutil.copytree(BASELINE, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["engine"] |= engine
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+class TestPlan:
+    def test_it_prints_power_and_runs_nothing(self, house: House) -> None:
+        for extra in ((), ("-n2",)):
+            result = house.run("--plan", "--method=gptq-4bit", "--method=rtn-4bit", *extra, report="plan")
+            assert result.returncode == 0, result.stdout + result.stderr
+            assert "plan for gptq-4bit" in result.stdout
+            assert "plan for rtn-4bit" in result.stdout
+            assert "ethics_commonsense-accuracy            gate      2000     1000  1.0%  100%" in result.stdout
+            assert "release: 98% that 3 gate checks all pass for a lossless compression" in result.stdout
+            assert not (house.folder / "plan").exists()
+
+    def test_it_needs_no_baseline_and_no_model(self, house: House) -> None:
+        result = house.run("--plan", "--baseline-dir=nowhere")
+        assert result.returncode == 0
+        assert "none yet in" in result.stdout
+
+    def test_it_learns_from_an_earlier_run(self, house: House) -> None:
+        house.run("--method=rtn-8bit", "-kethics", report="learned")
+        result = house.run("--plan", "--method=rtn-8bit", "-kethics", report="learned")
+        assert "flips of ethics_commonsense-accuracy: the run with 2000 samples" in result.stdout
+
+    def test_it_excludes_what_runs(self, house: House) -> None:
+        result = house.run("--plan", "--audit")
+        assert (result.returncode, "--plan and --audit exclude each other" in result.stderr) == (4, True)
+
+
+class TestAudit:
+    def test_the_reference_model_can_be_judged_on_ethics(self, house: House) -> None:
+        result = house.run("--audit", "-mmachine_ethics", report="audit")
+        assert result.returncode == 0, result.stdout
+        assert "audit: this gate can judge here (audit/audit.json)" in result.stdout
+        found = json.loads((house.folder / "audit" / "audit.json").read_text())
+        assert found["can_judge"]
+        assert {row["method"] for row in found["verdicts"]} == {"dense", "rtn-8bit", "rtn-2bit"}
+        assert not (house.folder / "audit" / "results.json").exists()
+
+    def test_a_gate_that_cannot_judge_exits_1_and_says_why(self, house: House) -> None:
+        result = house.run("--audit", "-mmachine_ethics", "--samples=60", report="thin")
+        assert result.returncode == 1
+        assert "CANNOT JUDGE" in result.stdout
+        assert "cannot pass (30 clusters" in " ".join(result.stdout.split())
+
+    def test_it_brings_its_own_methods(self, house: House) -> None:
+        result = house.run("--audit", "--method=rtn-4bit")
+        assert result.returncode == 4
+        assert "--audit runs its own methods, dense, rtn-8bit, rtn-2bit; leave --method out" in result.stderr
+
+
+class TestLooks:
+    def rows(self, house: House) -> dict[str, Any]:
+        (row,) = house.results("looks")["verdicts"]
+        found: dict[str, Any] = row
+        return found
+
+    def test_a_larger_run_after_an_inconclusive_one_is_stricter_and_stays_so(self, house: House) -> None:
+        seen = []
+        for size in (100, 2000, 2000, 100):
+            house.run("--method=rtn-4bit", "-kethics", f"--samples={size}", report="looks")
+            row = self.rows(house)
+            seen.append((row["asked"], row["look"], row["levels"]))
+        first, second = [0.05, 0.01], [pytest.approx(0.01), pytest.approx(0.002)]
+        assert seen == [(100, 1, first), (2000, 2, second), (2000, 2, second), (100, 1, first)]
+        assert [(look["asked"], look["look"]) for look in house.results("looks")["looks"]] == [(100, 1), (2000, 2)]
+
+    def test_a_smoke_run_is_no_look(self, house: House) -> None:
+        house.run("--method=rtn-4bit", "-kethics", "--tier=smoke", "--samples=80", report="smoked")
+        assert house.results("smoked")["looks"] == []
+
+    def test_a_run_that_dies_keeps_the_looks_and_no_decision(self, house: House) -> None:
+        house.run("--method=rtn-4bit", "-kethics", "--samples=100", report="died")
+        looks = house.results("died")["looks"]
+        assert looks
+        ini = "-o", "faulthandler_timeout=1", "--trust-cache=/dev/null/nowhere"
+        house.run("--method=rtn-4bit", "-kethics", "--samples=2000", *ini, report="died")
+        assert house.results("died")["decision"] == "broken"
+        assert house.results("died")["looks"] == looks
+
+
+class TestSeeds:
+    def test_each_seed_has_its_verdict_and_the_first_decides(self, house: House) -> None:
+        one = house.run("--method=gptq-4bit", "-kethics", "--calibration-seeds=1,0", report="seeds")
+        assert one.returncode == 0, one.stdout
+        (row,) = house.results("seeds")["verdicts"]
+        (other,) = row["seeds"]
+        assert (other["seed"], other["outcome"]) == (0, "passed")
+        assert other["artefact_sha256"] != row["artefact_sha256"]
+        assert "spread over calibration seeds 1, 0" in one.stdout
+        house.run("--method=gptq-4bit", "-kethics", "--seed=1", report="alone")
+        assert house.results("alone")["verdicts"][0]["artefact_sha256"] == row["artefact_sha256"]
+
+    def test_a_method_that_calibrates_on_nothing_has_no_seeds(self, house: House) -> None:
+        result = house.run("--method=rtn-8bit", "-kethics", "--calibration-seeds=0,1", report="seedless")
+        assert house.results("seedless")["verdicts"][0]["seeds"] == []
+        assert "rtn-8bit calibrates on nothing" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--calibration-seeds=0,0"], "a seed repeats"),
+            (["--calibration-seeds=0,x"], "--calibration-seeds=x: give a whole number"),
+            (["--calibration-seeds=1,2", "--seed=2"], "disagree on the first seed"),
+        ],
+    )
+    def test_mistakes_end_at_once(self, house: House, options: list[str], message: str) -> None:
+        result = house.run("--method=gptq-4bit", *options)
+        assert result.returncode == 4
+        assert message in result.stderr
+
+
+class TestForeign:
+    def test_a_foreign_baseline_needs_a_noise_floor_and_marks_everything(self, house: House) -> None:
+        baseline = foreign_baseline(house.folder, device="another GPU")
+        here = ("-kethics", f"--baseline-dir={baseline}")
+        refused = house.run("--method=rtn-8bit", *here, report="foreign")
+        assert (refused.returncode, house.results("foreign")["decision"]) == (1, "broken")
+        assert "device another GPU there and cpu here, and no noise floor of" in refused.stdout
+        assert "--method=dense" in refused.stdout
+
+        dense = house.run("--method=dense", *here, report="foreign")
+        assert dense.returncode == 0
+        assert "noise floor stored in" in dense.stdout
+        judged = house.run("--method=rtn-8bit", *here, report="foreign")
+        assert judged.returncode == 0, judged.stdout
+        assert "decision: ship, against a FOREIGN baseline" in judged.stdout
+        (row,) = house.results("foreign")["verdicts"]
+        assert row["foreign"].startswith("device another GPU there and cpu here; noise: 0 of 2000 answers changed")
+
+    def test_where_dense_does_not_fit_the_baselines_own_noise_serves(self, house: House) -> None:
+        baseline = foreign_baseline(house.folder, torch="1.0")
+        options = ("--method=rtn-8bit", "-kethics", f"--baseline-dir={baseline}", "--noise-floor=baseline")
+        result = house.run(*options, report="own")
+        assert result.returncode == 0, result.stdout
+        assert "noise: 0 of 200 answers changed" in house.results("own")["verdicts"][0]["foreign"]
+
+    def test_noise_as_large_as_the_tolerance_passes_nothing(self, house: House) -> None:
+        baseline = foreign_baseline(house.folder, dtype="bfloat16")
+        manifest = json.loads((baseline / "manifest.json").read_text())
+        manifest["data"]["ethics_commonsense"]["noise"]["changed"] = 4
+        (baseline / "manifest.json").write_text(json.dumps(manifest))
+        options = ("--method=rtn-8bit", "-kethics", f"--baseline-dir={baseline}", "--noise-floor=baseline")
+        assert house.run(*options, report="noisy").returncode == 1
+        (row,) = house.results("noisy")["verdicts"]
+        assert (row["outcome"], row["reason"]) == (
+            "inconclusive",
+            "the noise floor, 0.0200, is not below the allowed 0.0200",
+        )
+
+    def test_another_chat_template_setting_is_never_bridged(self, house: House) -> None:
+        baseline = foreign_baseline(house.folder, chat_template="never")
+        result = house.run("--method=rtn-8bit", "-kethics", f"--baseline-dir={baseline}")
+        assert "engine chat_template is never there and auto here" in result.stdout
+        assert house.results()["decision"] == "broken"
+
+
+def test_fresh_prints_the_churn_against_the_cache(house: House) -> None:
+    house.run("--method=rtn-8bit", "-kethics", report="cached")
+    result = house.run("--method=rtn-8bit", "-kethics", "--fresh", report="cached")
+    assert "2000 measured again: 0 answers changed, log-likelihoods moved by at most 0" in result.stderr
+
+
+def test_what_stands_beside_a_verdict_is_in_results(house: House) -> None:
+    house.run("--method=rtn-2bit", "-kethics", report="beside")
+    (row,) = house.results("beside")["verdicts"]
+    assert row["churn"] >= (row["lost"] + row["gained"]) / row["n"] > 0
+    assert row["kl"] > 0.01
+    assert row["coherence"] == [1.0, 1.0]
+    assert row["improved"] is False
+    assert row["mcnemar"] is None

@@ -1,0 +1,46 @@
+"""Noise floors: measured between two runs of the dense model, kept beside the baseline they belong to."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.core import Response, Sample, TrustError
+from fixtures.noise import NOISE, Floor, floor_between, read_floors, write_floors
+
+HERE, THERE = {"device": "a GPU", "torch": "2.13"}, {"device": "cpu", "torch": "2.13"}
+QUIET, LOUD = Floor(100, 0, 1e-5, 0.0), Floor(100, 7, 0.3, 0.0)
+
+
+def test_a_floor_counts_answers_and_the_drift_of_texts() -> None:
+    asked = [Sample("q", "", (" a", " b"), "q"), Sample("t", "", ("a text",), "t")]
+    stored = {"q": Response("q", (-1.0, -2.0), (1, 1)), "t": Response("t", (-300.0,), (100,))}
+    here = {"q": Response("q", (-2.5, -2.0), (1, 1)), "t": Response("t", (-302.0,), (100,))}
+    floor = floor_between(asked, stored, here)
+    assert floor == Floor(samples=2, changed=1, largest=2.0, drift=0.02)
+    assert floor.share == 0.5
+    assert Floor(100, 1, 0.1, 0.02).share == 0.02
+    assert floor_between(asked, stored, stored).share == 0
+
+
+def test_floors_are_kept_by_engine_and_by_evidence(tmp_path: Path) -> None:
+    assert read_floors(tmp_path, HERE, "e") == {}
+    assert write_floors(tmp_path, HERE, "e", {"bbq": QUIET})
+    assert not write_floors(tmp_path, HERE, "e", {"bbq": QUIET})
+    assert write_floors(tmp_path, HERE, "e", {"ethics": LOUD})
+    assert write_floors(tmp_path, THERE, "e", {"bbq": LOUD})
+    assert read_floors(tmp_path, HERE, "e") == {"bbq": QUIET, "ethics": LOUD}
+    assert read_floors(tmp_path, THERE, "e") == {"bbq": LOUD}
+    assert read_floors(tmp_path, HERE, "another baseline") == {}
+
+
+def test_floors_of_a_baseline_that_is_gone_are_dropped(tmp_path: Path) -> None:
+    write_floors(tmp_path, HERE, "old", {"bbq": QUIET})
+    write_floors(tmp_path, THERE, "new", {"bbq": QUIET})
+    assert read_floors(tmp_path, HERE, "old") == {}
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema": 9, "floors": []}', '{"schema": 1, "floors": [{}]}'])
+def test_a_file_that_is_none_names_itself_and_the_cure(content: str, tmp_path: Path) -> None:
+    (tmp_path / NOISE).write_text(content)
+    with pytest.raises(TrustError, match=r"noise\.json: not a list of noise floors; delete it and measure again"):
+        read_floors(tmp_path, HERE, "e")
