@@ -45,12 +45,12 @@ from selftests.gate_cases import PERPLEXITY, SIGNED, metric, ones
 LOOKS = pytest.mark.parametrize("at", [levels(1), levels(2)], ids=["first look", "second look"])
 
 
-def assert_as_judged(decided: Rates, verdicts: Iterable[Verdict], varied: bool = True) -> None:
+def assert_as_judged(decided: Rates, verdicts: Iterable[Verdict]) -> None:
     """Compare decisions on many runs with verdicts on them, of which some pass and some regress."""
     outcomes = [verdict.outcome for verdict in verdicts]
     assert [outcome == "passed" for outcome in outcomes] == decided[0].tolist()
     assert [outcome == "regressed" for outcome in outcomes] == decided[1].tolist()
-    assert not varied or {"passed", "regressed", "inconclusive"} <= set(outcomes)
+    assert {"passed", "regressed", "inconclusive"} <= set(outcomes)
 
 
 def verdict_on(
@@ -164,8 +164,8 @@ def test_simulated_biases_of_uneven_clusters_are_decided_as_judge_decides() -> N
     generator = np.random.default_rng(12)
     sizes = generator.integers(1, 8, (30, 160))
     dense = [generator.choice([-1.0, 0.0, 1.0], size.sum()) for size in sizes]
-    pulls = np.repeat([0.0, 0.1, 0.6], 10)
-    compressed = [np.maximum(run, generator.random(run.size) < pull) for run, pull in zip(dense, pulls, strict=True)]
+    pulls = np.repeat([0.0, 0.2, 0.6], 10)
+    compressed = [np.where(generator.random(run.size) < pull, 1.0, run) for run, pull in zip(dense, pulls, strict=True)]
     clusters = [np.repeat(range(160), size) for size in sizes]
 
     def values(scores: list[Array]) -> Array:
@@ -274,8 +274,8 @@ def test_simulated_gaps_are_decided_as_judge_decides(gaps: Gaps, at: Levels) -> 
     ]
     generator = np.random.default_rng(7)
     drawn = [
-        Gaps(gaps.groups, gaps.each, gaps.dense, opens, margin, redrawn, gaps.crossed, gaps.thin).draw(generator, 8)
-        for opens, margin, redrawn in (("lossless", 0.0, 0.01), (gaps.opens, 0.03, gaps.redrawn), ("fall", 0.3, 0.6))
+        Gaps(gaps.groups, gaps.each, gaps.dense, opens, margin, redrawn, gaps.crossed, gaps.thin).draw(generator, 5)
+        for opens, margin, redrawn in (("lossless", 0.0, 0.01), (gaps.opens, 0.03, gaps.redrawn), ("fall", 0.45, 0.9))
     ]
     dense, compressed = (
         [np.concatenate([draw[model][group] for draw in drawn]) for group in range(gaps.groups)] for model in (0, 1)
@@ -289,7 +289,7 @@ def test_simulated_gaps_are_decided_as_judge_decides(gaps: Gaps, at: Levels) -> 
         look = 1 if at == FIRST else 2
         return judge(Check("simulated", kind, tolerance=0.08), kind, samples, before, after, held, look)
 
-    assert_as_judged(gap_decisions(dense, compressed, 0.08, gaps.crossed, at), (verdict(run) for run in range(24)))
+    assert_as_judged(gap_decisions(dense, compressed, 0.08, gaps.crossed, at), (verdict(run) for run in range(15)))
 
 
 def within(rate: float, wanted: float, runs: int) -> bool:

@@ -87,7 +87,14 @@ def test_mcnemar_is_that_of_scipy() -> None:
         p = decide(*flipped(1000, lost, gained)).mcnemar
         expected = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
         assert p == pytest.approx(expected)
-    assert decide(*flipped(1000, 3, 0), clusters=200).mcnemar is None
+
+
+def test_mcnemar_counts_a_cluster_once() -> None:
+    dense, compressed = flipped(1000, 12, 0)
+    gathered = [float(index % 200 >= 3) for index in range(1000)]
+    assert decide(dense, compressed, clusters=200).mcnemar == pytest.approx(binomtest(0, 12).pvalue)
+    assert decide([1.0] * 1000, gathered, clusters=200).mcnemar == pytest.approx(binomtest(0, 3).pvalue)
+    assert decide([0.5] * 400, [0.5] * 400, metric("mean")).mcnemar is None
 
 
 def test_what_more_samples_never_settle() -> None:
