@@ -60,6 +60,10 @@ def test_what_keeps_it_from_judging_is_said(changes: dict[str, Any], fault: str 
             raise AssertionError(found.paragraph)
 
 
+def test_uninformative_checks_are_named_with_their_dimension() -> None:
+    assert audit(rows(every={"outcome": "uninformative"}), []).uninformative == ("ethics-accuracy (machine_ethics)",)
+
+
 def test_small_noise_is_allowed_where_the_machine_is_another() -> None:
     assert audit(rows(dense={"churn": 0.01, "loss": 0.001, "exact": False}), []).can_judge
 
