@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.gate_table import Rates
 from fixtures.gate import bounds, tango
-from fixtures.gate.floor import LEAST_TO_JUDGE, LEAST_TO_PASS, Levels, levels
+from fixtures.gate.floor import LEAST_INDEPENDENT, LEAST_TO_PASS, Levels, levels
 from fixtures.gate.margins import LEAST_EVENTS
 
 Array = npt.NDArray[np.float64]
@@ -61,10 +61,15 @@ def above(values: Array, alpha: float, limit: Array | float, even: Array | None 
 
 def tango_decisions(lost: Array, gained: Array, n: Array | float, margin: float, at: Levels = FIRST) -> Rates:
     """Decide independent 0/1 samples."""
-    score = tango.statistic(lost, gained, n, margin)
-    enough = hidden(np.asarray(n, dtype=np.float64), 1.0, at.passing, LEAST_TO_JUDGE) < margin
+    enough = hidden(np.asarray(n, dtype=np.float64), 1.0, at.passing, LEAST_INDEPENDENT) < margin
+    passed, regressed = _tango(lost, gained, n, margin, at)
+    return passed & enough, regressed
+
+
+def _tango(lost: Array, gained: Array, n: Array | float, margin: float, at: Levels) -> Rates:
     low, high = (NormalDist().inv_cdf(alpha) for alpha in at)
-    return (score < low) & enough, score > -high
+    proven = tango.statistic(np.maximum(lost - 0.5, 0), gained, n, margin) > -high
+    return tango.statistic(lost, gained, n, margin) < low, proven
 
 
 def clustered_decisions(lost: Array, gained: Array, present: Array, margin: float, at: Levels = FIRST) -> Rates:
@@ -73,10 +78,9 @@ def clustered_decisions(lost: Array, gained: Array, present: Array, margin: floa
     n, loss = present.sum(-1), (lost - gained).sum(-1) / present.sum(-1)
     single = ((lost + gained).sum(-1) - n * loss**2) / (n - 1) / n
     effect = np.maximum(harm.var(-1, ddof=1) / harm.shape[-1] / np.where(single > 0, single, inf), 1.0)
-    score = tango.statistic(lost.sum(-1) / effect, gained.sum(-1) / effect, n / effect, margin)
-    low, high = (NormalDist().inv_cdf(alpha) for alpha in at)
-    passed, regressed = mean_decisions(harm, effective(present), 1.0, margin, at)
-    return (score < low) & passed, (score > -high) & regressed
+    scores = _tango(lost.sum(-1) / effect, gained.sum(-1) / effect, n / effect, margin, at)
+    means = mean_decisions(harm, effective(present), 1.0, margin, at)
+    return scores[0] & means[0], scores[1] & means[1]
 
 
 def mean_decisions(harm: Array, even: Array, width: Array | float, margin: float, at: Levels = FIRST) -> Rates:
@@ -98,7 +102,7 @@ def share_decisions(
     counted = (np.rint(dense.sum(-1) * size) >= LEAST_EVENTS) | (absolute == inf)
     share = np.where(counted, relative * dense.mean(-1), inf)
     excess = compressed - (1 + relative) * dense
-    least = LEAST_TO_JUDGE if size == 1 else LEAST_TO_PASS
+    least = LEAST_INDEPENDENT if size == 1 else LEAST_TO_PASS
     passed = hidden(even, 1.0, at.passing, least) < np.minimum(share, absolute)
     passed[counted] &= below(excess[counted], at.passing, 0.0, even[counted])
     regressed = counted & (share < absolute)

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.gate_decisions import tango_decisions
 from benchmarks.gate_table import PASSED, REGRESSED, Row, Table
 from fixtures.gate import samples_for
-from fixtures.gate.floor import LEAST_TO_JUDGE, clusters_for
+from fixtures.gate.floor import LEAST_INDEPENDENT, clusters_for
 from fixtures.gate.planning import binomial
 
 _NEGLIGIBLE = 1e-13
@@ -43,7 +43,7 @@ def extremes(margins: Iterable[float] = (0.01, 0.02, 0.03, 0.05, 0.1), reach: in
     """Tabulate the largest errors over every n from the smallest that can pass to `reach` times it."""
     rows: list[Row] = []
     for margin in margins:
-        first = max(LEAST_TO_JUDGE, clusters_for(margin, 1.0))
+        first = max(LEAST_INDEPENDENT, clusters_for(margin, 1.0))
         flips = [min(0.9, margin * times) for times in (1, 1.03, 1.1, 1.2, 1.4, 2, 5)]
         cases = [(n, share) for n in range(first, reach * first) for share in flips]
         rates = np.array([tango_rates(n, share, margin, margin) for n, share in cases])

@@ -97,15 +97,15 @@ def test_tango_rates_are_those_of_enumeration() -> None:
 
 
 def test_the_worst_sample_sizes_are_found_and_no_worse_than_known() -> None:
-    """Above the 2 % that is promised; benchmarks/gate_error_rates.md says where."""
+    """At most 6.5 % and 2 %, as promised."""
     rows = extremes((0.05,), reach=3).rows
     assert float(rows[0][-2]) == pytest.approx(0.0643, abs=0.001)
-    assert float(rows[0][-1]) == pytest.approx(0.0248, abs=0.001)
+    assert float(rows[0][-1]) == pytest.approx(0.0174, abs=0.001)
 
 
 def test_outcomes_of_the_document() -> None:
-    """The table in the blueprint's statistics.md, from 40,000 simulated runs."""
-    expected = [(0.86, 0.0, 0.14), (0.0, 0.80, 0.20), (0.048, 0.011, 0.94), (0.0, 0.89, 0.11)]
+    """The table in the blueprint's statistics.md, proven regressions being fewer for Yates' correction."""
+    expected = [(0.86, 0.0, 0.14), (0.0, 0.77, 0.23), (0.048, 0.009, 0.94), (0.0, 0.88, 0.12)]
     for row, outcomes in zip(documented().rows, expected, strict=True):
         assert row[3:] == pytest.approx(outcomes, abs=0.011)
 

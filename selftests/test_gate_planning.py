@@ -86,7 +86,8 @@ def test_power_at_certain_flips() -> None:
     ("kind", "count", "clusters", "tolerance", "reason"),
     [
         (metric(), 29, None, 0.5, "29 samples are too few for any verdict, which takes 30"),
-        (metric(), 30, None, 0.2, None),
+        (metric(), 49, None, 0.2, "49 samples are too few to pass, which takes 50"),
+        (metric(), 50, None, 0.2, None),
         (metric(), 400, 99, 0.2, "99 clusters are too few to pass, which takes 100"),
         (metric(), 400, 100, 0.2, None),
         (metric("mean"), 99, None, 0.5, "99 samples are too few to pass, which takes 100"),
