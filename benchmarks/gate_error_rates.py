@@ -26,7 +26,7 @@ def tables(runs: int) -> list[Table]:
         *gate_gaps.gaps(runs),
         gate_families.biased(runs),
         *gate_families.perplexities(runs),
-        gate_looks.second_looks(runs),
+        *gate_looks.second_looks(runs),
     ]
 
 

@@ -27,11 +27,15 @@ class Damage:
     """Whether sizes are uniform from 1 to 2 size - 1, not all equal."""
     whole: bool = False
     """Whether a damaged cluster loses all of its samples or none."""
+    large: bool = False
+    """Whether a fifth of the clusters are three times as large as the others."""
 
     def draw(self, generator: Generator, runs: int) -> tuple[Array, Array, Array]:
         """Return samples lost, gained and present, shape [runs, clusters] each."""
         shape = runs, self.clusters
         present = generator.integers(1, 2 * self.size, shape) if self.uneven else np.full(shape, self.size)
+        if self.large:
+            present = np.where(generator.random(shape) < 0.2, 3 * present, present)
         rate = (self.margin if self.loss is None else self.loss) / self.share
         damaged = generator.random(shape) < self.share
         if self.whole:
@@ -46,6 +50,7 @@ class Damage:
     def row(self) -> tuple[str, ...]:
         where = f"{self.share:.0%} of clusters"
         size = f"1 to {2 * self.size - 1}" if self.uneven else f"{self.size}"
+        size = f"{self.size}, a fifth {3 * self.size}" if self.large else size
         return (
             f"{self.clusters}",
             size,
@@ -164,22 +169,25 @@ PROMISED = (
     Damage(100, 20, 0.03, flips=0.05),
     Damage(100, 10, 0.05, share=1.0, flips=0.1),
     Damage(100, 10, 0.05, whole=True),
+    Damage(100, 20, 0.03, whole=True),
     Damage(200, 5, 0.02, flips=0.0),
     Damage(200, 10, 0.02),
     Damage(400, 5, 0.02),
     Damage(135, 5, 0.03, uneven=True, flips=0.0),
     Damage(140, 20, 0.03, uneven=True),
     Damage(270, 10, 0.02, uneven=True),
-    Damage(140, 10, 0.03, whole=True, uneven=True),
-    Damage(400, 10, 0.03, whole=True, uneven=True),
 )
 HARDER = (
     Damage(100, 10, 0.03, share=0.03, flips=0.0, whole=True),
     Damage(100, 5, 0.03, share=0.05),
     Damage(100, 20, 0.03, share=0.05),
     Damage(140, 20, 0.03, share=0.05, uneven=True),
-    Damage(140, 20, 0.03, share=0.05, whole=True, uneven=True),
-    Damage(140, 3, 0.03, share=0.05, whole=True, uneven=True),
+    Damage(110, 2, 0.03, share=0.05, flips=0.0),
+    Damage(140, 10, 0.03, whole=True, uneven=True),
+    Damage(150, 10, 0.03, flips=0.0, whole=True, uneven=True),
+    Damage(400, 10, 0.03, whole=True, uneven=True),
+    Damage(200, 5, 0.02, flips=0.0, whole=True, large=True),
+    Damage(300, 5, 0.02, flips=0.0, whole=True, large=True),
 )
 HARMLESS = (
     Damage(100, 20, 0.03, flips=0.05, loss=0.0),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,26 @@ def test_two_workers_give_the_same_results(house: House) -> None:
     one, two = house.results("one"), house.results("two")
     del one["run"], two["run"]
     assert one == two
+
+
+def test_every_colour_is_the_same_alone_selected_again_and_on_two_workers(house: House, damaged: Result) -> None:
+    def colours(*arguments: str) -> dict[str, str]:
+        said = house.run("--method=rtn-2bit", "-v", *arguments, report="colours").stdout
+        found = re.findall(
+            r"(test_\w+\[\S+\])\S* (?:\x1b\[\d+m)?(PASSED|FAILED|ERROR|SKIPPED)|"
+            r"(PASSED|FAILED|ERROR|SKIPPED) \S*?(test_\w+\[\S+\])",
+            said,
+        )
+        return {before or after: outcome or colour for before, outcome, colour, after in found}
+
+    whole = colours()
+    assert len(whole) == len(house.results("damaged")["verdicts"])
+    assert set(whole.values()) == {"FAILED", "PASSED"}
+    assert colours() == whole
+    assert colours("-n2") == whole
+    assert colours("-kbbq") == {name: colour for name, colour in whole.items() if "bbq" in name}
+    place = f"{CHECKOUT}/trust_tests/test_machine_ethics.py::test_wrong_acts_are_told_from_innocent_ones"
+    assert colours(place) == {name: colour for name, colour in whole.items() if "ethics" in name}
 
 
 def test_one_test_alone_has_the_same_verdict(house: House) -> None:
