@@ -13,7 +13,7 @@ from benchmarks.gate_families import MARGIN, prose_decisions
 from benchmarks.gate_gaps import Gaps, gap_decisions
 from benchmarks.gate_generations import Generations
 from benchmarks.gate_scenarios import Damage, Generator, Prose
-from benchmarks.gate_table import Rates, Table, simulate
+from benchmarks.gate_table import Rates, Row, Table, simulate
 from fixtures.gate.floor import Levels, levels
 
 
@@ -46,13 +46,12 @@ def look_rates(looks: Looks, runs: int, fresh: bool) -> list[float]:
 def second_looks(runs: int) -> list[Table]:
     """Tabulate two looks at a true loss of the margin."""
     header = "scores", "first look", "second sample", "passed at first", "passed", "regressed"
-    nested, fresh = (
-        [(looks.family, looks.size, sample, *look_rates(looks, runs, sample == "fresh")) for sample, looks in cases]
-        for cases in (
-            [("nested", looks) for looks in LOOKS],
-            [("fresh", looks) for looks in LOOKS] + [(sample, UNEVEN) for sample in ("nested", "fresh")],
-        )
-    )
+
+    def rows(cases: Sequence[Looks], sample: str) -> list[Row]:
+        return [(case.family, case.size, sample, *look_rates(case, runs, sample == "fresh")) for case in cases]
+
+    nested = rows(LOOKS, "nested")
+    fresh = rows(LOOKS, "fresh") + rows([UNEVEN], "nested") + rows([UNEVEN], "fresh")
     note = (
         "n, and if that is inconclusive 2 n at the stricter levels; the larger sample holds the smaller, as that of a "
         "larger limit does. Regressed, as passed, is the total of both looks."
@@ -126,6 +125,7 @@ def spread(gaps: Gaps) -> Looks:
 
 
 LOOKS = (
+    answers(87, 0.05, 0.05),
     answers(300, 0.02, 0.02),
     answers(500, 0.05, 0.02),
     answers(1000, 0.05, 0.02),

@@ -185,10 +185,10 @@ def test_what_calibration_sees_makes_another_artefact(house: House, option: str)
     assert hashes[0] != hashes[1]
 
 
-def test_another_dtype_is_not_comparable(house: House) -> None:
+def test_another_dtype_is_not_comparable_without_a_noise_floor(house: House) -> None:
     result = house.run("--method=rtn-8bit", "-kethics", "--dtype=bfloat16")
     assert result.returncode == 1
-    assert "engine dtype is float32 there and bfloat16 here" in result.stdout
+    assert "dtype float32 there and bfloat16 here, and no noise floor of" in result.stdout
     assert house.results()["decision"] == "broken"
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from scipy.stats import beta
 
 from fixtures.core import Response, Sample, TrustError
 from fixtures.noise import NOISE, Floor, floor_between, read_floors, write_floors
 
+BAD = '{"schema": 1, "floors": [{"engine": {}, "evidence_sha256": "e", "data": {"bbq": {"samples": 0}}}]}'
 HERE, THERE = {"device": "a GPU", "torch": "2.13"}, {"device": "cpu", "torch": "2.13"}
 QUIET, LOUD = Floor(100, 0, 1e-5, 0.0), Floor(100, 7, 0.3, 0.0)
 
@@ -17,9 +19,29 @@ def test_a_floor_counts_answers_and_the_drift_of_texts() -> None:
     here = {"q": Response("q", (-2.5, -2.0), (1, 1)), "t": Response("t", (-302.0,), (100,))}
     floor = floor_between(asked, stored, here)
     assert floor == Floor(samples=2, changed=1, largest=2.0, drift=0.02)
-    assert floor.share == 0.5
-    assert Floor(100, 1, 0.1, 0.02).share == 0.02
-    assert floor_between(asked, stored, stored).share == 0
+    assert floor.rate == 0.5
+    assert Floor(100, 1, 0.1, 0.02).rate == 0.02
+    assert floor_between(asked, stored, stored).rate == 0
+
+
+def test_few_samples_prove_little_quiet() -> None:
+    """Of five samples none changed: as many as 45 % might."""
+    assert Floor(5, 0, 0.0, 0.0).share == pytest.approx(1 - 0.05 ** (1 / 5))
+    assert Floor(2000, 0, 0.0, 0.0).share == pytest.approx(0.0015, abs=1e-4)
+    assert Floor(100, 3, 0.0, 0.0).share == pytest.approx(float(beta.ppf(0.95, 4, 97)))
+    assert Floor(10, 10, 0.0, 0.0).share == 1
+
+
+def test_an_answer_by_length_counts_too() -> None:
+    asked = [Sample("q", "", (" a", " long answer"), "q")]
+    stored, here = ({"q": Response("q", (-1.0, value), (1, 1))} for value in (-5.0, -20.0))
+    assert floor_between(asked, stored, here).changed == 1
+
+
+def test_fewer_samples_never_replace_more(tmp_path: Path) -> None:
+    write_floors(tmp_path, HERE, "e", {"bbq": Floor(2000, 9, 0.1, 0.0)})
+    assert not write_floors(tmp_path, HERE, "e", {"bbq": Floor(5, 0, 0.0, 0.0)})
+    assert read_floors(tmp_path, HERE, "e")["bbq"].changed == 9
 
 
 def test_floors_are_kept_by_engine_and_by_evidence(tmp_path: Path) -> None:
@@ -39,7 +61,7 @@ def test_floors_of_a_baseline_that_is_gone_are_dropped(tmp_path: Path) -> None:
     assert read_floors(tmp_path, HERE, "old") == {}
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"schema": 9, "floors": []}', '{"schema": 1, "floors": [{}]}'])
+@pytest.mark.parametrize("content", ["", "{}", '{"schema": 9, "floors": []}', '{"schema": 1, "floors": [{}]}', BAD])
 def test_a_file_that_is_none_names_itself_and_the_cure(content: str, tmp_path: Path) -> None:
     (tmp_path / NOISE).write_text(content)
     with pytest.raises(TrustError, match=r"noise\.json: not a list of noise floors; delete it and measure again"):

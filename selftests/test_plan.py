@@ -7,7 +7,7 @@ import pytest
 from fixtures.core import Check
 from fixtures.gate import power, samples_for
 from fixtures.options import OPTIONS
-from fixtures.plan import Forecast, forecasts, release_power, table
+from fixtures.plan import Forecast, forecasts, shipping_power, table
 from fixtures.settings import Settings, read_settings
 
 ETHICS = Check("ethics_commonsense", "accuracy", tolerance=0.02, role="gate")
@@ -76,15 +76,15 @@ def test_what_nothing_is_known_of_is_not_guessed(tmp_path: Path) -> None:
 
 def test_the_release_takes_all_its_gate_checks(tmp_path: Path) -> None:
     both = forecasts([ETHICS, BBQ, PROSE], settings(tmp_path))
-    assert release_power(both) == pytest.approx(power(1000, 0.01, 0.02) * power(500, 0.01, 0.02))
+    assert shipping_power(both) == pytest.approx(power(1000, 0.01, 0.02) * power(500, 0.01, 0.02))
     assert both[0].enough == 2 * samples_for(0.8**0.5, 0.01, 0.02)
-    assert release_power(forecasts([PROSE], settings(tmp_path))) is None
+    assert shipping_power(forecasts([PROSE], settings(tmp_path))) is None
 
 
 def test_a_check_that_cannot_pass_has_no_power(tmp_path: Path) -> None:
     plan = forecasts([ETHICS], settings(tmp_path, samples="60"))
     assert plan[0].obstacle
-    assert release_power(plan) == 0
+    assert shipping_power(plan) == 0
     assert any(line.startswith("CANNOT PASS ethics_commonsense-accuracy: 30 clusters") for line in table(plan, "m"))
 
 
