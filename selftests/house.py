@@ -25,7 +25,7 @@ class House:
         command += [f"--trust-cache={self.cache}", f"--trust-report={self.folder / report}", *arguments]
         if not any(argument.partition("::")[0].endswith(".py") for argument in arguments):
             command.append(str(CHECKOUT / "trust_tests"))
-        own = ("CI", "COLUMNS", "PYTEST_")
+        own = ("CI", "COLUMNS", "GITHUB_", "PYTEST_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         return subprocess.run(
             command,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import product
 from statistics import NormalDist
@@ -126,3 +127,13 @@ def test_power_predicts_simulated_passes() -> None:
     lost = generator.binomial(changed, 0.5)
     passed = np.mean(tango.statistic(lost, changed - lost, 700, 0.02) < -1.6448536)
     assert passed == pytest.approx(power(700, 0.03, 0.02), abs=0.01)
+
+
+def test_large_samples_are_planned_at_once_and_agree_with_enumeration() -> None:
+    """Tolerances of a tenth of a point take tens of thousands of samples: enumeration would take minutes."""
+    start = time.process_time()
+    n = samples_for(0.8, 0.01, 0.001)
+    assert time.process_time() - start < 0.5
+    assert n == pytest.approx(0.01 * (1.6449 + 0.8416) ** 2 / 0.001**2, rel=1e-3)
+    assert power(n, 0.01, 0.001) == pytest.approx(0.8, abs=0.01)
+    assert power(8001, 0.01, 0.004) == pytest.approx(power(7999, 0.01, 0.004), abs=0.02)

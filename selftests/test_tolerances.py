@@ -76,9 +76,12 @@ WHY = 'because = "x"'
         ("[dimension.harm]", "limits.toml: unknown key 'dimension'. Did you mean 'dimensions'?"),
         ("dimensions = 3", "limits.toml [dimensions]: write a table, not 3"),
         ("checks.bbq-accuracy = 0.1", "limits.toml [checks.bbq-accuracy]: write a table, not 0.1"),
-        (f"[dimensions.harms]\ntolerance = 1\n{WHY}", "[dimensions]: unknown dimension 'harms'. Did you mean 'harm'?"),
         (
-            f"[checks.bqb-accuracy]\ntolerance = 1\n{WHY}",
+            f"[dimensions.harms]\ntolerance = 0.5\n{WHY}",
+            "[dimensions]: unknown dimension 'harms'. Did you mean 'harm'?",
+        ),
+        (
+            f"[checks.bqb-accuracy]\ntolerance = 0.5\n{WHY}",
             "[checks]: unknown check 'bqb-accuracy'. Did you mean 'bbq-accuracy'?",
         ),
         (
@@ -86,11 +89,11 @@ WHY = 'because = "x"'
             "[checks.bbq-accuracy]: unknown key 'tolerence'. Did you mean 'tolerance'?",
         ),
         ("[checks.bbq-accuracy]\ntolerance = 1", "[checks.bbq-accuracy]: because is missing; state it"),
-        ('[checks.bbq-accuracy]\ntolerance = 1\nbecause = " "', "because = ' ': write one line of text"),
-        ('[checks.bbq-accuracy]\ntolerance = 1\nbecause = "a\\nb"', "write one line of text"),
+        ('[checks.bbq-accuracy]\ntolerance = 0.5\nbecause = " "', "because = ' ': write one line of text"),
+        ('[checks.bbq-accuracy]\ntolerance = 0.5\nbecause = "a\\nb"', "write one line of text"),
         (f"[checks.bbq-accuracy]\n{WHY}", "[checks.bbq-accuracy]: give tolerance or relative"),
         (
-            f"[checks.wikitext-perplexity]\ntolerance = 1\n{WHY}",
+            f"[checks.wikitext-perplexity]\ntolerance = 0.5\n{WHY}",
             "[checks.wikitext-perplexity]: tolerance replaces nothing there, it is limited by relative; give relative",
         ),
         (f"[dimensions.harm]\nrelative = 1\n{WHY}", "it is limited by tolerance; give tolerance"),
@@ -115,15 +118,28 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_repeating_one_test_leaves_out_names_of_other_files_but_no_typo_in_a_key(tmp_path: Path) -> None:
-    tolerances = read(tmp_path, f"[checks.theirs-accuracy]\ntolerance = 1\n{WHY}", complete=False)
+    tolerances = read(tmp_path, f"[checks.theirs-accuracy]\ntolerance = 0.5\n{WHY}", complete=False)
     assert tolerances.effective(BBQ, "harm") is BBQ
     with pytest.raises(TrustError, match="unknown key 'tolerence'"):
         read(tmp_path, f"[checks.theirs-accuracy]\ntolerence = 1\n{WHY}", complete=False)
 
 
+@pytest.mark.parametrize("limit", ["tolerance = 2", "tolerance = 1.0"])
+def test_points_written_as_a_percentage_end_before_any_work(limit: str, tmp_path: Path) -> None:
+    path = tmp_path / "limits.toml"
+    path.write_text(f'[checks.bbq-accuracy]\n{limit}\nbecause = "x"\n')
+    with pytest.raises(TrustError, match=r"limits\.toml: check bbq-accuracy: a tolerance of .* allows any loss"):
+        read_project(path, None, "", methods=["dense"], tests=[])
+    path.write_text('[checks.wikitext-perplexity]\nrelative = 5\nbecause = "x"\n')
+    with pytest.raises(TrustError, match=r"relative=5 allows 500% more; 0\.05 are 5 %"):
+        read_project(path, None, "", methods=["dense"], tests=[])
+
+
 def test_names_are_those_of_the_trust_tests_and_of_what_the_command_line_names(tmp_path: Path) -> None:
     limits = tmp_path / "limits.toml"
-    limits.write_text(f"[checks.brand-accuracy]\ntolerance = 1\n{WHY}\n[dimensions.utility]\ntolerance = 1\n{WHY}\n")
+    limits.write_text(
+        f"[checks.brand-accuracy]\ntolerance = 0.5\n{WHY}\n[dimensions.utility]\ntolerance = 0.5\n{WHY}\n"
+    )
     own = tmp_path / "test_brand.py"
     own.write_text(
         "import pytest\nfrom fixtures.core import Check, Sample, Task\n"
