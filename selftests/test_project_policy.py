@@ -143,7 +143,7 @@ def test_a_tolerances_file_flips_a_verdict_and_is_named_by_it(house: House) -> N
     assert (strict["outcome"], loose["outcome"]) == ("regressed", "passed")
     assert (strict["role"], strict["check"], strict["loss"]) == (loose["role"], loose["check"], loose["loss"])
     assert loose["because"] == "tolerance 0.4 instead of 0.02 (limits.toml): drafts only"
-    assert house.results()["provenance"]["settings"]["tolerances"] == "limits.toml"
+    assert house.results()["policy"]["tolerances"] == "limits.toml"
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,11 @@ def test_an_undecided_method_is_a_warning(tier: str, passed: bool, level: str) -
     assert _told(found, passed=passed) == [(level, "rtn-2bit is inconclusive", "2 checks")]
 
 
+def test_a_run_without_checks_is_a_warning() -> None:
+    found = document(decision="inconclusive") | {"releases": {}, "because": "no check was selected"}
+    assert _told(found, passed=True) == [("warning", "nothing was judged", "no check was selected")]
+
+
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with GitHub's files; the Markdown is a stand-in's."""
