@@ -5,9 +5,10 @@ METHOD ?= gptq-4bit
 ARGS ?=
 
 BIN := .venv/bin
+AXE := 4.14.1
 READY := .venv/.ready
 
-.PHONY: install gate baseline test test-slow check
+.PHONY: install gate baseline test test-slow check browser
 
 install: $(READY)
 
@@ -39,3 +40,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What the report's browser tests need, from Debian and npm; where nothing is missing, nothing is fetched.
+browser:
+	command -v chromium > /dev/null && command -v npm > /dev/null || \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium npm; }
+	grep -qs '"version": "$(AXE)"' node_modules/axe-core/package.json || \
+	  npm install --no-save --no-package-lock --no-audit --no-fund --silent --prefix "$(CURDIR)" axe-core@$(AXE)

@@ -1,6 +1,7 @@
 """report.md and the model card: what a reviewer reads first, and what several methods come to."""
 
 import pytest
+import yaml
 
 from fixtures.report import badge, card, markdown
 from fixtures.report.comparison import candidates, front, recommendation, recommended
@@ -91,6 +92,13 @@ def test_the_badge_and_the_card_say_the_decision() -> None:
     text = card.render(made)
     assert text.startswith('---\nmodel-index:\n- name: "reference large"\n')
     assert "### `middle`\n\nShip; 4.50 bits a weight, scales included; 2.00 kB packed." in text
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-05, 2.5e-7, 0.1, 1e22, 152.2, -3e-9])
+def test_the_card_s_numbers_are_read_back_as_they_are(value: float) -> None:
+    made = document([row("m", "a", verdict(), compressed=value)], {"m": release("ship")}, "ship")
+    front = yaml.safe_load(card.render(made).split("---\n")[1])
+    assert front["model-index"][0]["results"][0]["metrics"][0]["value"] == value
 
 
 def test_a_run_without_verdicts_has_reports_too() -> None:
