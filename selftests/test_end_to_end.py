@@ -313,3 +313,21 @@ def test_a_damaged_artefact_in_the_cache_is_noticed(house: House) -> None:
     result = house.run("--method=rtn-4bit", "-kethics")
     assert result.returncode == 1
     assert "changed since it was verified; delete that folder" in result.stdout
+
+
+def test_an_unexpected_error_is_named_in_reports_without_its_text(house: House) -> None:
+    (house.folder / "test_secret.py").write_text(
+        "import pytest\n"
+        "from fixtures.core import Check, Metric\n"
+        "def boom(sample, response): raise ValueError('SECRET ' + sample.prompt)\n"
+        "MINE = Metric('mine', boom, 'higher', 'binary', (0.0, 1.0), None)\n"
+        "CHECKS = [Check('ethics_commonsense', MINE, tolerance=0.02, role='gate')]\n"
+        "@pytest.mark.parametrize('check', CHECKS, ids=str)\n"
+        "def test_secret(check, verdict): assert verdict.acceptable\n"
+    )
+    house.run("--method=rtn-8bit", "test_secret.py", str(CHECKOUT / "trust_tests"), "-ksecret", report="secret")
+    found = house.results("secret")
+    assert found["decision"] == "broken"
+    assert [error["message"] for error in found["errors"]] == ["ValueError, see the test's own output"]
+    for name in ("results.json", "report.md", "report.html"):
+        assert "SECRET" not in (house.folder / "secret" / name).read_text()
