@@ -28,6 +28,7 @@ def settings(tmp_path: Path, **given: str) -> Settings:
 def run(check: Check, **facts: object) -> dict[str, object]:
     return {
         "check": str(check),
+        "outcome": "passed",
         "n": 1000,
         "lost": 8,
         "gained": 12,
@@ -65,6 +66,11 @@ def test_an_earlier_run_tells_the_scatter(tmp_path: Path) -> None:
     assert clustered.enough == pytest.approx(2000 * (error * (1.6449 + 0.8416) / 0.02) ** 2, rel=0.01)
     assert independent.power == power(2000, 0.02, 0.02)
     assert independent.source == "the run with 1000 samples"
+
+
+def test_a_regressed_method_is_not_told_to_take_more_samples(tmp_path: Path) -> None:
+    (found,) = forecasts([ETHICS], settings(tmp_path), [run(ETHICS, outcome="regressed")])
+    assert "where it REGRESSED: no number of samples will make it pass" in found.source
 
 
 def test_what_nothing_is_known_of_is_not_guessed(tmp_path: Path) -> None:
