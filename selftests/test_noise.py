@@ -6,9 +6,11 @@ import pytest
 from scipy.stats import beta
 
 from fixtures.core import Response, Sample, TrustError
-from fixtures.noise import NOISE, Floor, floor_between, read_floors, write_floors
+from fixtures.noise import NOISE, Floor, bridged, floor_between, read_floors, write_floors
+from selftests.gate_cases import SIGNED, decide, metric
 
 BAD = '{"schema": 1, "floors": [{"engine": {}, "evidence_sha256": "e", "data": {"bbq": {"samples": 0}}}]}'
+NARROW = metric()
 HERE, THERE = {"device": "a GPU", "torch": "2.13"}, {"device": "cpu", "torch": "2.13"}
 QUIET, LOUD = Floor(100, 0, 1e-5, 0.0), Floor(100, 7, 0.3, 0.0)
 
@@ -66,3 +68,18 @@ def test_a_file_that_is_none_names_itself_and_the_cure(content: str, tmp_path: P
     (tmp_path / NOISE).write_text(content)
     with pytest.raises(TrustError, match=r"noise\.json: not a list of noise floors; delete it and measure again"):
         read_floors(tmp_path, HERE, "e")
+
+
+def test_noise_counts_by_the_range_of_the_metric() -> None:
+    """15 of 2,000 answers changed: at most 1.2 points of an accuracy, and twice that of a bias in -1 to 1."""
+    floor = Floor(2000, 9, 0.1, 0.0)
+    wide = decide([0.0] * 2000, [0.0] * 2000, SIGNED, tolerance=0.02)
+    narrow = decide([1.0] * 2000, [1.0] * 2000, tolerance=0.02)
+    assert [bridged(one, metric, "there", floor).outcome for one, metric in ((narrow, NARROW), (wide, SIGNED))] == [
+        "passed",
+        "passed",
+    ]
+    louder = Floor(2000, 15, 0.1, 0.0)
+    assert bridged(narrow, NARROW, "there", louder).outcome == "passed"
+    told = bridged(wide, SIGNED, "there", louder)
+    assert (told.outcome, told.foreign) == ("inconclusive", f"there; noise: {louder}")
