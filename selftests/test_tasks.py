@@ -260,6 +260,11 @@ def test_a_larger_size_contains_a_smaller_one_in_whole_units(units: list[tuple[i
     assert fewer == {sample for sample in samples if (sample.cluster, sample.unit) in kept}
 
 
+def test_units_that_all_clusters_share_are_all_among_a_small_draw() -> None:
+    samples = tuple(Sample(f"s{c}-{u}", "p", (" x",), f"c{c}", unit=f"u{u}") for c in range(40) for u in range(8))
+    assert {sample.unit for sample in Task("mine", samples, "choices").take(40).samples} == {f"u{u}" for u in range(8)}
+
+
 @given(st.permutations(range(12)))
 def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
     samples = [Sample(f"s{i}", "p", (" x",), f"c{i % 4}", unit=f"u{i // 4}") for i in range(12)]
