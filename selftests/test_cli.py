@@ -150,6 +150,12 @@ def test_collecting_is_quick_and_does_not_import_torch(run: Run) -> None:
     assert not imported & {"torch", "transformers", "scipy.stats", "datasets"}
 
 
+def test_a_typing_error_in_a_task_does_not_wait_for_torch(run: Run) -> None:
+    result = run("--show-prompt=bbg", PYTHONPROFILEIMPORTTIME="1")
+    assert "Did you mean 'bbq'?" in result.stderr
+    assert "torch" not in {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+
+
 def test_help_names_every_option(run: Run) -> None:
     said = run("--help").stdout
     for option in OPTIONS:
