@@ -1,6 +1,7 @@
 """--confirm: only samples that the choice did not use, again as often as one likes, and never where none are left."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_nothing_left_is_an_error() -> None:
     everything = Confirm(("a", "b"), "m", {"mine": frozenset(sample.id for sample in TASK.samples)})
     with pytest.raises(TrustError, match="all 200 samples of mine were used for choosing"):
         everything.draw("mine", TASK, lambda left: left.take(None))
+
+
+def test_a_group_of_which_nothing_is_left_is_an_error() -> None:
+    samples = tuple(replace(sample, group="a" if i < 20 else "b") for i, sample in enumerate(TASK.samples))
+    task = replace(TASK, samples=samples)
+    fresh = Confirm(("a", "b"), "m", {"mine": frozenset(sample.id for sample in samples[:20])})
+    with pytest.raises(TrustError, match=r"all samples of mine's group a were used .* another mix"):
+        fresh.draw("mine", task, lambda left: left.take(None))
 
 
 def choice(*methods: str) -> Row:
