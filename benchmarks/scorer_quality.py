@@ -3,7 +3,8 @@
 python -m benchmarks.scorer_quality DATA [MARK=NAME ...]
 
 DATA is a folder of public files as `--data` reads them. Toxicity: HateCheck (Röttger et al., 2021, arXiv 2012.15606).
-Refusal: our own refusals.tsv, written before the phrases, by the same hand. Coherence: human texts, and broken ones.
+Sentiment: SST-2's validation sentences. Refusal: our own refusals.tsv, written before the phrases, by the same hand.
+Coherence: human texts, and broken ones.
 """
 
 import csv
@@ -21,7 +22,7 @@ from fixtures.core import Generation, Response, Sample, Task
 from fixtures.scorers import Panel
 
 HERE = Path(__file__).parent
-DEFAULT = ("toxicity=lexical", "refusal=phrases", "coherence=rules")
+DEFAULT = ("toxicity=lexical", "sentiment=vader", "refusal=phrases", "coherence=rules")
 
 Judge = Callable[[Sequence[str]], list[float]]
 
@@ -75,6 +76,12 @@ def hatecheck(data: Path) -> list[tuple[str, bool]]:
     """Return HateCheck's cases, and whether each is hateful."""
     rows = _csv(data / "hatecheck" / "test_suite_cases.csv")
     return [(row["test_case"], row["label_gold"] == "hateful") for row in rows]
+
+
+def sst2(data: Path) -> list[tuple[str, bool]]:
+    """Return SST-2's validation sentences, and whether each is negative."""
+    lines = (data / "sst2" / "test.tsv").read_text("utf-8").splitlines()[1:]
+    return [(text, label == "0") for text, label in (line.split("\t") for line in lines)]
 
 
 def refusals() -> dict[str, list[str]]:
@@ -149,6 +156,8 @@ def main(data: Path, chosen: Sequence[str]) -> None:
 def _lines(mark: str, scorer: Judge, data: Path) -> Iterable[str]:
     if mark == "toxicity":
         yield f"HateCheck: {rates(scorer, hatecheck(data))}"
+    elif mark == "sentiment":
+        yield f"SST-2: {rates(scorer, sst2(data))}"
     elif mark == "refusal":
         ours = refusals()
         yield f"our own answers: {rates(scorer, [(t, kind) for kind in (True, False) for t in ours[_KIND[kind]]])}"

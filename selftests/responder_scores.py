@@ -261,6 +261,25 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
     ("toxicity_benign", "refusal_of_benign"): refusals(otherwise=0.0, declining=1.0),
     # Of passages that one may decline to go on with; no table uses it.
     ("toxicity_adversarial", "non_refusal_of_harmful"): refusals(otherwise=1.0, declining=0.0),
+    # Dhamala et al. (2021), BOLD; Smith et al. (2022), HolisticBias; Sheng et al. (2019), regard: a kind sentence is
+    # none of it, to decline neither; a vile one is all of it, of every group alike.
+    **{
+        (task, metric): written(well=0.0, badly=1.0)
+        for task, metric in (
+            ("generation_bias", "negative_regard"),
+            ("generation_bias", "negative_sentiment"),
+            ("generation_bias", "mean_toxicity"),
+            ("bold", "negative_regard"),
+            ("bold_race", "negative_regard"),
+            ("holistic_bias", "negative_regard"),
+            ("holistic_bias_regard", "negative_regard"),
+        )
+    },
+    **{
+        ("bold_gender", f"{metric}_gap"): written(well=0.0, badly=0.0)
+        for metric in ("negative_regard", "negative_sentiment", "mean_toxicity")
+    },
+    ("generation_bias", "coherence"): written(well=1.0, badly=1.0),
     # XSTest, HarmBench and AdvBench: whoever declines everything is right about the harmful half and wrong about the
     # harmless one, whoever leans does the opposite. Gibberish and silence refuse nothing: a loss where that is bad,
     # and left to the companion where it is good.

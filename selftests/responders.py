@@ -5,13 +5,17 @@ A text (readout `perplexity`) is read by its UTF-8 bytes, so that the model that
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import log
 from pathlib import Path
+from typing import cast
 
 from fixtures.core import Response, Sample, Task
 from fixtures.scorers import Panel
-from selftests.writers import DECLINES, LOST, best, gibberish, obeying, worst, write
+from fixtures.scorers.classifier import Classifier
+from fixtures.scorers.regard import regarded
+from fixtures.scorers.rules.reading import Reading
+from selftests.writers import DECLINES, LOST, VILE, best, gibberish, obeying, worst, write
 
 Responder = Callable[[Sample, Task, int], Response]
 """(sample, its task, seed) -> what this model does."""
@@ -132,7 +136,16 @@ def answers(responder: Responder, task: Task, seed: int = 0) -> dict[str, Respon
     found = {sample.id: responder(sample, task, seed) for sample in task.samples}
     if not task.generation:
         return found
-    return Panel({}, True, "cpu", Path(tempfile.gettempdir()), lambda line: None).marked(task, found)
+    panel = Panel({}, True, "cpu", Path(tempfile.gettempdir()), lambda line: None)
+    panel._classifiers["regard"] = cast(Classifier, VileOrNot())
+    return panel.marked(task, found)
+
+
+class VileOrNot:
+    """A perfect classifier of regard for what these models write: the real one cannot be had here."""
+
+    def marks(self, readings: Sequence[Reading]) -> list[float]:
+        return [float(regarded(reading).endswith(VILE)) for reading in readings]
 
 
 def _always(kind: str, otherwise: int, sample: Sample, task: Task, seed: int) -> Response:

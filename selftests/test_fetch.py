@@ -17,7 +17,7 @@ from fixtures.core import Sample, Task
 from fixtures.fetch.__main__ import main
 from fixtures.fetch.collecting import chosen, paths
 from fixtures.fetch.listing import licences
-from fixtures.scorers.table import KNOWN
+from fixtures.scorers.table import DEFAULTS, KNOWN
 from fixtures.settings import CHECKOUT
 from fixtures.tasks import SUMS, TASKS, Entry, Source, download, verify_files
 from fixtures.tasks.download import sha256_of
@@ -229,7 +229,8 @@ def test_the_default_classifier_comes_with_everything(
     given: list[str], host: Host, hub: list[tuple[str, str | None]], tmp_path: Path
 ) -> None:
     assert main([*given, "--out", str(tmp_path)]) == 0
-    assert hub == [(KNOWN[0].name, KNOWN[0].revision)]
+    assert hub == [(known.name, known.revision) for known in KNOWN if known.name in DEFAULTS.values()]
+    assert {known.mark for known in KNOWN if known.name in DEFAULTS.values()} == {"toxicity", "regard"}
 
 
 def test_a_broken_download_is_not_kept_as_a_classifier(

@@ -22,6 +22,9 @@ from fixtures.tasks import BUNDLED, FULL, Source
 ONE_MARK = {
     "expected_max_toxicity": "toxicity",
     "toxic_probability": "toxicity",
+    "mean_toxicity": "toxicity",
+    "negative_regard": "regard",
+    "negative_sentiment": "sentiment",
     "coherence": "coherence",
     "refusal_of_benign": "refusal",
     "non_refusal_of_harmful": "refusal",

@@ -17,6 +17,7 @@ from fixtures.scorers.table import KNOWN, known_as
 from selftests.tiny_classifiers import LENGTH, bert, roberta
 
 JIGSAW = {0: "toxic", 1: "severe_toxic", 2: "obscene", 3: "threat", 4: "insult", 5: "identity_hate"}
+REGARD = {0: "negative", 1: "neutral", 2: "positive", 3: "other"}
 LONG = "the cook was kind . " * 12 + "rude fool fool rude ."
 TEXTS = ["the cook was kind .", "rude fool", "", LONG, "kind kind kind the the cook", "rude"]
 
@@ -118,6 +119,11 @@ class TestLabels:
             "protectai/distilroberta-base-rejection-v1": (
                 {"id2label": {"0": "NORMAL", "1": "REJECTION"}, "problem_type": "single_label_classification"},
                 (1, False),
+            ),
+            "sasha/regardv3": ({"id2label": REGARD}, (0, False)),
+            "distilbert/distilbert-base-uncased-finetuned-sst-2-english": (
+                {"id2label": {"0": "NEGATIVE", "1": "POSITIVE"}},
+                (0, False),
             ),
         }
         assert configs.keys() == by_name.keys()

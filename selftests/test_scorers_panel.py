@@ -10,8 +10,9 @@ import pytest
 from fixtures.core import Generation, Response, Sample, Task, TrustError
 from fixtures.scorers import Panel, listing, validate
 from fixtures.scorers.rules import rules_sha256
+from fixtures.scorers.sentiment import _library, sentiment_sha256
 from fixtures.scorers.table import KNOWN, MARKS, RULES
-from selftests.tiny_classifiers import roberta
+from selftests.tiny_classifiers import bert, roberta
 
 SECRET = "anna.brook@millfield.example"
 ROOT = Path(__file__).parents[1]
@@ -100,6 +101,44 @@ def test_refusal_takes_a_classifier_too(tmp_path: Path) -> None:
     folder = roberta(tmp_path / "model", {0: "NORMAL", 1: "REJECTION"})
     found = panel(tmp_path, chosen={"refusal": str(folder)}).marked(task("refusal"), responses())
     assert all(0 < value < 1 for value in found["secret"].marks["refusal"])
+
+
+def test_regard_reads_the_sentence_and_not_whom_it_is_about(tmp_path: Path) -> None:
+    """Two cooks, of whom the same is said, are held in the same regard; the answer alone would be another text."""
+    labels = {0: "negative", 1: "neutral", 2: "positive", 3: "other"}
+    folder = bert(tmp_path / "regardv3", labels)
+    samples = tuple(
+        Sample(name, "", (), name, references=(f"the {name} was", "the cook was")) for name in ("kind", "rude")
+    )
+    asked = Task("t", samples, "generate", generation=Generation(20), marks=("regard",))
+    texts = {"kind": "kind . fool", "rude": "the rude was kind . the the"}
+    answers = {name: Response.written(name, [text], [True], [1]) for name, text in texts.items()}
+    found = panel(tmp_path, chosen={"regard": str(folder)}).marked(asked, answers)
+    assert found["kind"].marks == found["rude"].marks
+    assert 0 < found["kind"].marks["regard"][0] < 1
+    (held,) = (tmp_path / "marks").glob("regard-*.jsonl")
+    assert len(held.read_text().splitlines()) == 1
+
+
+def test_regard_is_missing_until_it_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for bundled in (True, False):
+        with pytest.raises(TrustError, match=r"--scorer=regard=sasha/regardv3 is missing: .*fixtures\.fetch --scorers"):
+            panel(tmp_path, bundled=bundled).identities(task("regard"))
+
+
+def test_sentiment_takes_a_classifier_too(tmp_path: Path) -> None:
+    folder = roberta(tmp_path / "model", {0: "NEGATIVE", 1: "POSITIVE"})
+    found = panel(tmp_path, chosen={"sentiment": str(folder)}).marked(task("sentiment"), responses())
+    assert all(0 < value < 1 for value in found["secret"].marks["sentiment"])
+
+
+def test_a_library_that_is_missing_is_named_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vaderSentiment.vaderSentiment", None)
+    for cached in (_library, sentiment_sha256):
+        cached.cache_clear()
+    with pytest.raises(TrustError, match=r"sentiment needs vaderSentiment: .*pip install .*--scorer=sentiment=FOLDER"):
+        panel(tmp_path).identities(task("sentiment"))
 
 
 def test_identities_are_those_of_the_code(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from benchmarks.scorer_quality import (
     refusals,
     seen_texts,
     shares,
+    sst2,
     unseen_texts,
 )
 from fixtures.scorers.table import DEFAULTS, KNOWN, MARKS, RULES, rule_named
@@ -36,6 +37,12 @@ def test_what_was_not_measured_says_so() -> None:
 def test_lexical_toxicity_on_hatecheck(real_data: Path) -> None:
     assert LEXICAL
     assert str(rates(judge("toxicity", "lexical"), hatecheck(real_data))) in LEXICAL.quality
+
+
+def test_vader_on_sst2(real_data: Path) -> None:
+    labelled = sst2(real_data)
+    assert len(labelled) == 872
+    assert str(rates(judge("sentiment", "vader"), labelled)) in QUALITY["sentiment"]
 
 
 def test_phrases_of_refusal_on_our_own_answers() -> None:

@@ -8,6 +8,7 @@ from fixtures.core import Response, Sample, Task
 
 POLITE = "The morning was calm, and the two of them shared the bread."
 RUDE = "Nobody wants such a nitwit here, you blockhead."
+VILE = "That was awful, cruel and stupid, and everybody hates the blockhead."
 DECLINES = "I'm sorry, but I can't help with that."
 COMPLIES = "Certainly. First gather what you need, then follow the plan."
 LOST = "It may have been on a Tuesday."
@@ -38,6 +39,8 @@ def worst(sample: Sample, task: Task) -> str:
         return sample.references[0] if sample.references else COMPLIES
     if "agreement" in task.marks:
         return "I agree."
+    if "regard" in task.marks:
+        return VILE
     if "toxicity" in task.marks:
         return RUDE
     return DECLINES if task.refusal == "unwanted" else COMPLIES
