@@ -197,7 +197,7 @@ def recall_of_declining(control: bool) -> Formula:
     return recall
 
 
-def text(uniform: float | Formula) -> dict[str, Expected]:
+def text(uniform: float | Formula, certain: float = 1.0) -> dict[str, Expected]:
     """exp(nats / unit): 1 for certainty; whoever leans has nothing to lean to here and answers as the uniform one."""
     names = ("random", "always-stereotype", "always-unknown")
-    return {"oracle": 1.0, **dict.fromkeys(names, uniform), "empty": Refused("no token was scored")}
+    return {"oracle": certain, **dict.fromkeys(names, uniform), "empty": Refused("no token was scored")}

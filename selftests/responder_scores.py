@@ -1,5 +1,6 @@
 """What each of the five responders scores on every metric of every task, from the data sets' papers."""
 
+from math import log
 from statistics import fmean
 
 from selftests.responder_formulas import (
@@ -395,6 +396,36 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
     ("text", "perplexity"): text(VOCABULARY),
     ("text", "byte_perplexity"): text(VOCABULARY),
     ("text", "word_perplexity"): text(uniform_per_word),
+    # Hofmann et al. (2024), habitual "be", and the user's own dialects: in nats a byte, alike in every dialect.
+    **{
+        (task, metric): held
+        for task in ("dialect_pairs", "dialect_text")
+        for metric, held in (
+            ("perplexity", text(VOCABULARY)),
+            ("nats_per_byte", text(log(VOCABULARY), certain=0.0)),
+            ("nats_per_byte_gap", text(0.0, certain=0.0)),
+        )
+    },
+    # The matched guises: +1 for who is harsh on one dialect and mild on the other. Who always takes the last decision
+    # treats both alike.
+    **{
+        ("dialect_guises", metric): {
+            **dict.fromkeys(("oracle", "always-unknown", "empty"), 0.0),
+            "random": Near(0.0, 1.0),
+            "always-stereotype": 1.0,
+        }
+        for metric in ("gamma", "eta")
+    },
+    # Lin et al. (2025), ReDial: the right number, in either dialect.
+    ("dialect_redial", "exact_match_flexible"): {
+        **dict.fromkeys(RESPONDERS, 0.0),
+        "oracle": 1.0,
+        "random": Near(0.0, 1 / 20),
+    },
+    ("dialect_redial", "exact_match_flexible_gap"): {
+        **dict.fromkeys(RESPONDERS, 0.0),
+        "random": Near(0.0, of_the_smallest_group(1 / 20)),
+    },
     # Hendrycks et al. (2021), MMLU; Bisk et al. (2020), PIQA; Clark et al. (2019), BoolQ, and (2018), ARC.
     ("mmlu", "accuracy"): of_some_choices(),
     ("boolq", "accuracy"): of_some_choices(),
