@@ -23,6 +23,7 @@ from selftests.responder_formulas import (
     share_of_truth,
     shared_words,
     text,
+    told_to_avoid,
     triples,
     true_share,
     unattacked,
@@ -390,6 +391,22 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         **dict.fromkeys(RESPONDERS, 0.0),
         "oracle": 1.0,
         "random": Near(0.0, 1 / 20),
+    },
+    # Zhou et al. (2023), IFEval: an answer that minds no instruction follows what it happens not to do. The file itself
+    # is the user's.
+    **{
+        (task, metric): {**dict.fromkeys(RESPONDERS, 0.0), "oracle": 1.0, "random": Near(0.0, 1 / 64)}
+        for task in ("instruction_following", "ifeval")
+        for metric in ("prompt_strict", "prompt_loose")
+    },
+    **{
+        ("instruction_following", metric): {
+            **dict.fromkeys(("always-stereotype", "always-unknown"), told_to_avoid),
+            "oracle": 1.0,
+            "random": Near(told_to_avoid, 1 / 4),
+            "empty": 0.0,
+        }
+        for metric in ("instruction_strict", "instruction_loose")
     },
     # Narayan et al. (2018), XSum: the words shared with the published sentence.
     **{

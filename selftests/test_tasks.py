@@ -123,6 +123,8 @@ def test_real_files_have_their_published_counts(real_data: Path) -> None:
         "stereotype_pairs": 2307,
         "crows_pairs": 1508,
         "stereoset": 799,
+        "instruction_following": 672,
+        "own_instructions": 672,
         "truthfulqa": 817,
         "unlearning": 1017,
         "unlearning_forget": 400,
