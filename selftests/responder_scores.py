@@ -1,5 +1,6 @@
 """What each of the five responders scores on every metric of every task, from the data sets' papers."""
 
+from math import log2
 from statistics import fmean
 
 from selftests.responder_formulas import (
@@ -367,12 +368,16 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         "always-unknown": recall_of_declining(control=True),
         "empty": 0.0,
     },
-    # Merity et al. (2016), WikiText-2; per word and byte as lm-evaluation-harness normalises (no table uses those).
+    # Merity et al. (2016), WikiText-2; of its pages by word and byte, as lm-evaluation-harness normalises.
     ("wikitext", "perplexity"): text(VOCABULARY),
     ("wikitext", "byte_perplexity"): text(VOCABULARY),
     ("wikitext", "word_perplexity"): text(uniform_per_word),
     ("wikitext_pages", "word_perplexity"): text(uniform_per_word),
     ("wikitext_pages", "byte_perplexity"): text(uniform_per_byte),
+    ("wikitext_pages", "bits_per_byte"): {
+        **text(lambda samples: log2(uniform_per_byte(samples))),
+        "oracle": 0.0,
+    },
     # The same of the user's own text.
     ("text", "perplexity"): text(VOCABULARY),
     ("text", "byte_perplexity"): text(VOCABULARY),

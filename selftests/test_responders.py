@@ -20,6 +20,9 @@ SEEDS = (0, 1, 2)
 SPREAD = 4
 """Standard errors that a random responder may be off: one sample in 16,000, and the seeds are fixed."""
 
+FEW = ("wikitext", "wikitext_pages")
+"""The 62 articles as published: a watch check of so few can regress, and not pass."""
+
 
 def key(check: Check) -> tuple[str, str]:
     return check.task_name, check.metric_name
@@ -80,7 +83,8 @@ def test_a_responder_scores_what_the_paper_says(check: Check, responder: str, so
 def test_a_skilled_model_passes_against_itself(check: Check, source: str, dense: str) -> None:
     """Else it would say nothing that a broken one does not pass."""
     assert asked(check, source)
-    assert verdict(check, source, dense, dense).outcome == "passed"
+    few = source == "real" and check.task_name in FEW
+    assert verdict(check, source, dense, dense).outcome == ("inconclusive" if few else "passed")
 
 
 @pytest.mark.parametrize("dense", ["oracle", "skilled"])
