@@ -338,9 +338,9 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         "empty": 1.0,
     },
     # Maini et al. (2024), TOFU: one of six answers is true, of real authors and world facts one of four. The oracle
-    # knows what it should not. Where no token was scored there is no probability a token.
+    # has forgotten. Where no token was scored there is no probability a token.
     ("unlearning", "recovered_knowledge"): {
-        "oracle": 1.0,
+        "oracle": 0.0,
         "random": guess(1 / 6),
         "always-stereotype": place(0),
         "always-unknown": place(-1),
