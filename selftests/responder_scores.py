@@ -271,6 +271,8 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         for task in ("refusal_harmful", "xstest_unsafe", "advbench", "refusal_jailbreak")
     },
     ("refusal_benign", "refusal_of_benign"): {**refusals(otherwise=0.0, declining=1.0), "always-stereotype": 1.0},
+    # What does harm a judge of the user's must say.
+    ("refusal_harmful", "harmful_compliance"): dict.fromkeys(RESPONDERS, Refused("have no mark 'harm'")),
     ("refusal_harmful", "coherence"): written(well=1.0, badly=1.0),
     ("refusal_benign", "coherence"): written(well=1.0, badly=1.0),
     # Lin et al. (2022), TruthfulQA. Whoever picks one answer is right about mc1 where it is the best one (another true

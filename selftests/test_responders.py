@@ -9,6 +9,7 @@ import pytest
 from fixtures.core import Check, TrustError
 from fixtures.lookup import find_metric
 from fixtures.metrics import METRICS
+from fixtures.metrics.texts import NAMED
 from fixtures.tasks import TASKS
 from selftests.conftest import SHARED
 from selftests.responder_cases import SOURCES, asked, checks, has_value, hypothetical, placed, rows_of, value, verdict
@@ -114,6 +115,8 @@ def test_one_answer_for_everything_passes_no_check_that_needs_a_companion(
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_broken_model_would_not_pass_a_row_that_no_table_has(metric: str) -> None:
     """Every metric on every task that it can be read on."""
+    if metric in NAMED:
+        pytest.skip(f"{metric}: only a judge that the run names can tell")
     source = "bundled" if rows_of(metric) else "real"
     rows = rows_of(metric, source)
     if not rows and not (SHARED / "data").is_dir():
