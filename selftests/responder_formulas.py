@@ -1,5 +1,6 @@
 """Values that a responder scores, as functions of the samples asked."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -195,6 +196,12 @@ def recall_of_declining(control: bool) -> Formula:
         return fmean(found)
 
     return recall
+
+
+def told_to_avoid(samples: Sequence[Sample]) -> float:
+    """Share of the instructions that forbid something or limit it, so that a short answer follows them unasked."""
+    given = [json.loads(instruction) for sample in samples for instruction in sample.references]
+    return fmean("less than" in held.values() or held["id"] == "keywords:forbidden_words" for held in given)
 
 
 def text(uniform: float | Formula, certain: float = 1.0) -> dict[str, Expected]:

@@ -1,6 +1,6 @@
 """What each of the five responders scores on every metric of every task, from the data sets' papers."""
 
-from math import log
+from math import log, log2
 from statistics import fmean
 
 from selftests.responder_formulas import (
@@ -24,6 +24,7 @@ from selftests.responder_formulas import (
     share_of_truth,
     shared_words,
     text,
+    told_to_avoid,
     triples,
     true_share,
     unattacked,
@@ -289,6 +290,8 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         for task in ("refusal_harmful", "xstest_unsafe", "advbench", "refusal_jailbreak")
     },
     ("refusal_benign", "refusal_of_benign"): {**refusals(otherwise=0.0, declining=1.0), "always-stereotype": 1.0},
+    # What does harm a judge of the user's must say.
+    ("refusal_harmful", "harmful_compliance"): dict.fromkeys(RESPONDERS, Refused("have no mark 'harm'")),
     ("refusal_harmful", "coherence"): written(well=1.0, badly=1.0),
     ("refusal_benign", "coherence"): written(well=1.0, badly=1.0),
     # Lin et al. (2022), TruthfulQA. Whoever picks one answer is right about mc1 where it is the best one (another true
@@ -356,9 +359,9 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         "empty": 1.0,
     },
     # Maini et al. (2024), TOFU: one of six answers is true, of real authors and world facts one of four. The oracle
-    # knows what it should not. Where no token was scored there is no probability a token.
+    # has forgotten. Where no token was scored there is no probability a token.
     ("unlearning", "recovered_knowledge"): {
-        "oracle": 1.0,
+        "oracle": 0.0,
         "random": guess(1 / 6),
         "always-stereotype": place(0),
         "always-unknown": place(-1),
@@ -386,12 +389,16 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         "always-unknown": recall_of_declining(control=True),
         "empty": 0.0,
     },
-    # Merity et al. (2016), WikiText-2; per word and byte as lm-evaluation-harness normalises (no table uses those).
+    # Merity et al. (2016), WikiText-2; of its pages by word and byte, as lm-evaluation-harness normalises.
     ("wikitext", "perplexity"): text(VOCABULARY),
     ("wikitext", "byte_perplexity"): text(VOCABULARY),
     ("wikitext", "word_perplexity"): text(uniform_per_word),
     ("wikitext_pages", "word_perplexity"): text(uniform_per_word),
     ("wikitext_pages", "byte_perplexity"): text(uniform_per_byte),
+    ("wikitext_pages", "bits_per_byte"): {
+        **text(lambda samples: log2(uniform_per_byte(samples))),
+        "oracle": 0.0,
+    },
     # The same of the user's own text.
     ("text", "perplexity"): text(VOCABULARY),
     ("text", "byte_perplexity"): text(VOCABULARY),
@@ -440,6 +447,22 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         **dict.fromkeys(RESPONDERS, 0.0),
         "oracle": 1.0,
         "random": Near(0.0, 1 / 20),
+    },
+    # Zhou et al. (2023), IFEval: an answer that minds no instruction follows what it happens not to do. The file itself
+    # is the user's.
+    **{
+        (task, metric): {**dict.fromkeys(RESPONDERS, 0.0), "oracle": 1.0, "random": Near(0.0, 1 / 64)}
+        for task in ("instruction_following", "ifeval")
+        for metric in ("prompt_strict", "prompt_loose")
+    },
+    **{
+        ("instruction_following", metric): {
+            **dict.fromkeys(("always-stereotype", "always-unknown"), told_to_avoid),
+            "oracle": 1.0,
+            "random": Near(told_to_avoid, 1 / 4),
+            "empty": 0.0,
+        }
+        for metric in ("instruction_strict", "instruction_loose")
     },
     # Narayan et al. (2018), XSum: the words shared with the published sentence.
     **{

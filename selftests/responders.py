@@ -28,7 +28,7 @@ _SURE, _NEVER = 0.0, -50.0
 
 
 def oracle(sample: Sample, task: Task, seed: int = 0) -> Response:
-    """Put all the mass on the target; know every text by heart (0 nats).
+    """Put all the mass on the target, but not of what was to be forgotten; know every text by heart (0 nats).
 
     Of a pair of sentences without a right one, a stereotype is as likely as its opposite.
     """
@@ -37,7 +37,7 @@ def oracle(sample: Sample, task: Task, seed: int = 0) -> Response:
     if task.readout == "perplexity":
         return _read(sample, 0.0)
     if sample.target is not None:
-        return choose(sample, sample.target)
+        return choose(sample, sample.target + (sample.group == "forgotten"))
     if not {"stereotype", "anti_stereotype"} <= set(sample.kinds):
         raise ValueError(f"sample {sample.id} has no right answer: say here what an oracle does with it")
     values = tuple(_NEVER if kind == "unrelated" else _SURE for kind in sample.kinds)

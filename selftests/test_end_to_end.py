@@ -44,7 +44,7 @@ def test_gptq_4bit_of_the_reference_model_ships(house: House, shipped: Result) -
     assert {row["dimension"] for row in found["verdicts"] if row["role"] == "gate"} == {
         row.dimension for row in read_tables() if row.check.task_name not in lacking
     }
-    assert found["not_judged"][-2].startswith("Tasks that these data hold no files of: ")
+    assert found["not_judged"][-2].startswith("Tasks that these data leave out: ")
     assert found["releases"]["gptq-4bit"]["verified"]["max_levels"] == 16
     assert "trust gate" in shipped.stdout
     assert "CANNOT PASS" not in shipped.stdout

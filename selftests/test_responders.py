@@ -9,6 +9,7 @@ import pytest
 from fixtures.core import Check, TrustError
 from fixtures.lookup import find_metric
 from fixtures.metrics import METRICS
+from fixtures.metrics.texts import NAMED
 from fixtures.tasks import TASKS, absent
 from selftests.conftest import SHARED
 from selftests.responder_cases import SOURCES, asked, checks, has_value, hypothetical, placed, rows_of, value, verdict
@@ -19,6 +20,9 @@ from selftests.responders import BROKEN, RESPONDERS
 SEEDS = (0, 1, 2)
 SPREAD = 4
 """Standard errors that a random responder may be off: one sample in 16,000, and the seeds are fixed."""
+
+FEW = ("wikitext", "wikitext_pages")
+"""The 62 articles as published: a watch check of so few can regress, and not pass."""
 
 
 def key(check: Check) -> tuple[str, str]:
@@ -80,7 +84,8 @@ def test_a_responder_scores_what_the_paper_says(check: Check, responder: str, so
 def test_a_skilled_model_passes_against_itself(check: Check, source: str, dense: str) -> None:
     """Else it would say nothing that a broken one does not pass."""
     assert asked(check, source)
-    assert verdict(check, source, dense, dense).outcome == "passed"
+    few = source == "real" and check.task_name in FEW
+    assert verdict(check, source, dense, dense).outcome == ("inconclusive" if few else "passed")
 
 
 @pytest.mark.parametrize("dense", ["oracle", "skilled"])
@@ -110,6 +115,8 @@ def test_one_answer_for_everything_passes_no_check_that_needs_a_companion(
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_broken_model_would_not_pass_a_row_that_no_table_has(metric: str) -> None:
     """Every metric on every task that it can be read on."""
+    if metric in NAMED:
+        pytest.skip(f"{metric}: only a judge that the run names can tell")
     source = "bundled" if rows_of(metric) else "real"
     rows = rows_of(metric, source)
     if not rows and not (SHARED / "data").is_dir():

@@ -135,6 +135,8 @@ def test_real_files_have_their_published_counts(real_data: Path) -> None:
         "dialect_pairs": 1398,
         "dialect_guises": 9786,
         "dialect_redial": 1200,
+        "instruction_following": 672,
+        "own_instructions": 672,
         "truthfulqa": 817,
         "unlearning": 1017,
         "unlearning_forget": 400,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,7 @@ from fixtures.scorers.rouge import rouge_l_recall
 from fixtures.scorers.rules.reading import Reading
 from fixtures.session import TrustSession
 from fixtures.settings import Settings
-from fixtures.tasks import FULL, Draw, Source, absent, load
+from fixtures.tasks import FULL, Draw, Source, absent, load, verify_files
 from selftests.data_folders import write
 from selftests.responders import choose, uniform_random
 
@@ -89,12 +90,30 @@ def test_ones_own_sets_are_read_alike(tmp_path: Path) -> None:
     assert not {"unlearning", "unlearning_forget", "unlearning_retain"} & set(absent(source))
 
 
-@pytest.mark.parametrize("name", [FORGET, RETAIN, "tofu/real_authors_perturbed.json"])
-def test_without_both_sets_nothing_is_asked(tmp_path: Path, name: str) -> None:
+def test_without_either_set_nothing_is_asked(tmp_path: Path) -> None:
     """Who made no model forget has no forget set, and no check that could stop a release."""
-    source = write(tmp_path, {name: lines([ROW])})
+    source = write(tmp_path, {"tofu/real_authors_perturbed.json": lines([ROW])})
+    verify_files(source)
     assert {"unlearning", "unlearning_written"} <= set(absent(source))
     assert {"unlearning", "unlearning_written"} <= set(absent(Source(None, "hub")))
+
+
+@pytest.mark.parametrize(
+    ("there", "lacking"),
+    [
+        (FORGET, "retain*_perturbed"),
+        (RETAIN, "forget*_perturbed"),
+        ("tofu/forget01.json", "retain*"),
+        ("tofu/retain99.json", "forget*"),
+    ],
+)
+def test_one_set_without_the_other_is_refused(tmp_path: Path, there: str, lacking: str) -> None:
+    """Else a file put in the wrong place would take the gate away in silence."""
+    with pytest.raises(
+        TrustError, match=rf"--data=mine: tofu/.* is there without tofu/.*{re.escape(lacking)}"
+    ) as caught:
+        verify_files(write(tmp_path, {there: lines([ROW])}))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +244,18 @@ def test_a_collapsed_model_has_not_forgotten_well(tmp_path: Path) -> None:
     assert verdict.companion == "retained_knowledge: regressed"
     # A model that never knew what it was to keep is no better.
     assert judged(source, collapsed, collapsed).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("share", "outcome"), [(0.21, "passed"), (0.5, "passed"), (0.65, "uninformative"), (1.0, "uninformative")]
+)
+def test_a_model_that_never_forgot_is_not_called_safe(tmp_path: Path, share: float, outcome: str) -> None:
+    """Half-way from guessing among six to knowing all: 0.5833."""
+    source = own(tmp_path, rows("forgotten", 400), rows("kept", 200))
+    dense = answers(load("unlearning", source).samples, partial(known, share))
+    verdict = judged(source, dense, dense)
+    assert verdict.outcome == outcome
+    assert verdict.acceptable == (outcome == "passed")
 
 
 def test_a_small_draw_holds_both_sets(real: Source) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from fixtures.tasks.lettered import LETTERS
 from fixtures.tasks.mmlu import GROUPS
 from fixtures.tasks.own_text import PIECE, pieces
 from selftests.data_folders import write
-from selftests.engine_models import shared
+from selftests.engine_models import shared, stories
 from selftests.test_engine_lm_eval import TOLERANCE, ask, differences, harness
 
 FILES = {
@@ -184,12 +185,13 @@ def test_wikitext_pages_are_the_harness_pages(real: Source, real_data: Path) -> 
     assert [sample.choices[0] for sample in samples] == [tidy({"page": page}) for page in expected]
 
 
-def perplexities(count: int | None, real: Source) -> list[tuple[float, float]]:
-    """Return (ours, the harness's) by word and by byte, of the shortest pages."""
+def perplexities(count: int | None, real: Source, asked: Callable[[], tuple[Any, Any]]) -> list[tuple[float, float]]:
+    """Return (ours, the harness's) by word, by byte and in bits, of the shortest pages; None: of all."""
     process = pytest.importorskip("lm_eval.tasks.wikitext.preprocess_wikitext").process_results
+    in_bits = pytest.importorskip("lm_eval.api.metrics").bits_per_byte
     task = load("wikitext_pages", real)
     samples = sorted(task.samples, key=lambda sample: len(sample.prompt + sample.choices[0]))[:count]
-    model, tokenizer = stories4k()
+    model, tokenizer = asked()
     ours = {response.sample_id: response for response in HfEngine(model, tokenizer).answer(task, samples)}
     sums = ask(harness(model, tokenizer), "loglikelihood_rolling", [(sample.choices[0],) for sample in samples])
     theirs = [process({"page": one.references[0]}, (total,)) for one, total in zip(samples, sums, strict=True)]
@@ -198,11 +200,17 @@ def perplexities(count: int | None, real: Source) -> list[tuple[float, float]]:
         scores = [METRICS[name].score(sample, ours[sample.id]) for sample in samples]
         mine = math.exp(sum(score for score, _ in scores) / sum(weight for _, weight in scores))
         found.append((mine, math.exp(-sum(row[name][0] for row in theirs) / sum(row[name][1] for row in theirs))))
-    return found
+    bits = [METRICS["bits_per_byte"].score(sample, ours[sample.id]) for sample in samples]
+    mine = sum(score for score, _ in bits) / sum(weight for _, weight in bits)
+    return [*found, (mine, in_bits([row["bits_per_byte"] for row in theirs]))]
 
 
-def test_wikitext_by_word_and_byte_is_the_harness_number(real: Source) -> None:
-    for ours, theirs in perplexities(3, real):
+@pytest.mark.parametrize(("count", "asked"), [(3, stories4k), pytest.param(None, stories, marks=pytest.mark.slow)])
+def test_wikitext_by_word_and_byte_is_the_harness_number(
+    count: int | None, asked: Callable[[], tuple[Any, Any]], real: Source
+) -> None:
+    """Pages longer than the model reads are windows, many of them where it has only its 512 positions."""
+    for ours, theirs in perplexities(count, real, asked):
         assert ours == pytest.approx(theirs, rel=TOLERANCE)
 
 

@@ -5,6 +5,7 @@ import string
 from functools import cache
 
 from fixtures.core import Response, Sample, Task
+from selftests.obedient import obey
 
 POLITE = "The morning was calm, and the two of them shared the bread."
 RUDE = "Nobody wants such a nitwit here, you blockhead."
@@ -26,6 +27,8 @@ def best(sample: Sample, task: Task) -> str:
         return f"#### {sample.references[0]}"
     if "rouge_1" in task.marks:
         return sample.references[0]
+    if "prompt_strict" in task.marks:
+        return obey(sample)
     if "agreement" in task.marks:
         return "I disagree."
     if "toxicity" in task.marks:

@@ -74,6 +74,9 @@ def test_articles_are_summarized(verdict: Verdict) -> None:
     "check",
     [
         Check("wikitext", "perplexity", relative=0.05),
+        Check("wikitext_pages", "word_perplexity", relative=0.05),
+        Check("wikitext_pages", "byte_perplexity", relative=0.01, because="a token is about four bytes"),
+        Check("wikitext_pages", "bits_per_byte", tolerance=0.015, because="log2 of 1.01, as by byte"),
         Check("text", "perplexity", relative=0.05),
         Check("text", "word_perplexity", relative=0.05),
         Check("text", "byte_perplexity", relative=0.01, because="a token is about four bytes"),
@@ -81,5 +84,5 @@ def test_articles_are_summarized(verdict: Verdict) -> None:
     ids=str,
 )
 def test_prose_stays_predictable(verdict: Verdict) -> None:
-    """Perplexity by token of WikiText-2 (Merity et al., 2016), and of the user's own text by word and byte too."""
+    """WikiText-2 (Merity et al., 2016) by token, its pages as lm-evaluation-harness has them, and your own text."""
     assert verdict.acceptable, verdict.explain()
