@@ -9,10 +9,13 @@ from fixtures.core import TrustError
 from fixtures.methods import calibration
 from selftests import tiny_models
 
-NAMES = [name for name in methods.list_methods() if "RATIO" not in name] + [
+NAMES = [name for name in methods.list_methods() if "RATIO" not in name and not name.startswith("kv")] + [
     "magnitude-1",
     "magnitude-50",
     "magnitude-99",
+    "rtn-4bit-g64-sym",
+    "gptq-3bit-channel",
+    "magnitude-2:4+gptq-4bit-g32",
 ]
 
 
@@ -31,14 +34,33 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
         ("magnitud-30", r"Did you mean 'magnitude-30'\?"),
         ("magnitude-2-4", r"Did you mean 'magnitude-2:4'\?"),
         ("quanto-int3", r"Did you mean 'quanto-int"),
-        ("zip", "unknown method 'zip'. Known: dense, gptq-2bit,"),
+        ("zip", "unknown method 'zip'. --list-methods prints those"),
+        ("gptq", r"Did you mean 'gptq-.bit'"),
+        ("", "unknown method ''"),
+        ("gptq-4bit-g33", r"--method=gptq-4bit-g33: unknown option 'g33'. Did you mean 'g32'\?"),
+        ("gptq-4bit-g32-g64", "g32 and g64 exclude each other"),
+        ("rtn-4bit-sym-asym", "sym and asym exclude each other"),
+        ("magnitude-50-g32", r"unknown method 'magnitude-50-g32'. Did you mean 'magnitude-.*'\?"),
+        ("rtn-4bit-", "unknown option ''"),
         ("magnitude-20%", "whole percentage from 1 to 99, such as magnitude-50"),
         ("magnitude-0.5", "whole percentage from 1 to 99"),
         ("magnitude-0", "whole percentage from 1 to 99"),
         ("magnitude-100", "whole percentage from 1 to 99"),
         ("magnitude-RATIO", "whole percentage from 1 to 99"),
         ("ours=checkpoint:/models/x", "not available yet"),
-        ("rtn-4bit+magnitude-50", "not available yet"),
+        ("ours=recipe:x.yaml", "not available yet"),
+        ("ours=zip:x", r"unknown kind 'zip'. Known: checkpoint, recipe"),
+        ("our s=checkpoint:x", "the label 'our s' names tests; give letters"),
+        ("=checkpoint:x", "the label '' names tests"),
+        ("ours=checkpoint:", "names nothing behind checkpoint:"),
+        ("kv-4bit", "cannot be measured yet"),
+        ("rtn-4bit+magnitude-50", "magnitude-50 comes before rtn-4bit: prune, then quantize"),
+        ("rtn-4bit+gptq-4bit", "both rtn-4bit and gptq-4bit quantize; name one"),
+        ("magnitude-20+magnitude-2:4", "both magnitude-20 and magnitude-2:4 prune; name one"),
+        ("magnitude-50+quanto-int4", "quanto-int4 has no exact zero, so nothing would be left of magnitude-50"),
+        ("dense+rtn-4bit", "dense compresses nothing; leave it out"),
+        ("magnitude-50+", "unknown method ''"),
+        ("magnitude-50+rtn-5bit", "Did you mean 'rtn-.bit'"),
     ],
 )
 def test_other_names_end_with_a_cure(name: str, message: str) -> None:
