@@ -1,15 +1,19 @@
 """--method is understood, or refused with a cure, in milliseconds and without torch."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fixtures import methods
 from fixtures.core import TrustError
-from fixtures.methods import calibration
+from fixtures.methods import calibration, extras
+from fixtures.methods.table import ALGORITHMS
 from selftests import tiny_models
 
-NAMES = [name for name in methods.list_methods() if "RATIO" not in name and not name.startswith("kv")] + [
+NAMES = [name for name in methods.list_methods() if "RATIO" not in name] + [
     "magnitude-1",
     "magnitude-50",
     "magnitude-99",
@@ -24,7 +28,7 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
     method = methods.parse(name)
     assert method.name == name
     assert method.about
-    assert (method.promise == methods.Promise()) == (name == "dense")
+    assert method.promise.nothing == (name == "dense" or name.startswith("kv"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,6 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
         ("our s=checkpoint:x", "the label 'our s' names tests; give letters"),
         ("=checkpoint:x", "the label '' names tests"),
         ("ours=checkpoint:", "names nothing behind checkpoint:"),
-        ("kv-4bit", "cannot be measured yet"),
         ("rtn-4bit+magnitude-50", "magnitude-50 comes before rtn-4bit: prune, then quantize"),
         ("rtn-4bit+gptq-4bit", "both rtn-4bit and gptq-4bit quantize; name one"),
         ("magnitude-20+magnitude-2:4", "both magnitude-20 and magnitude-2:4 prune; name one"),
@@ -67,6 +70,29 @@ def test_other_names_end_with_a_cure(name: str, message: str) -> None:
     with pytest.raises(TrustError, match=message) as error:
         methods.parse(name)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("hqq-4bit", "hqq"), ("nf4", "bitsandbytes"), ("llm-int8", "bitsandbytes")]
+)
+def test_a_missing_extra_is_said_before_any_work(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    with pytest.raises(TrustError, match=f"--method={name}: needs {package}, which is not installed; pip install"):
+        methods.parse(name)
+
+
+def test_the_list_names_every_algorithm_its_promise_and_its_paper() -> None:
+    """In a process of its own, because nothing heavy may be imported for it."""
+    code = (
+        "import sys; from fixtures.methods.listing import listing; print(*listing(), 'torch' in sys.modules, sep='\\n')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.endswith("False\n")
+    for name in ALGORITHMS:
+        assert re.search(rf"^{name}\b", found, re.MULTILINE)
+    assert "Frantar et al. 2023" in found
+    assert "norms and biases at most rescaled" in found
+    assert "needs hqq" in found
 
 
 def test_the_digest_is_equal_for_equal_settings_and_differs_for_all_methods() -> None:
