@@ -20,6 +20,7 @@ NAMES = [name for name in methods.list_methods() if "RATIO" not in name] + [
     "rtn-4bit-g64-sym",
     "gptq-3bit-channel",
     "magnitude-2:4+gptq-4bit-g32",
+    "gptq-4bit+kv-4bit",
 ]
 
 
@@ -57,6 +58,8 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
         ("our s=checkpoint:x", "the label 'our s' names tests; give letters"),
         ("=checkpoint:x", "the label '' names tests"),
         ("ours=checkpoint:", "names nothing behind checkpoint:"),
+        ("kv-3bit", "Did you mean 'kv-.bit'"),
+        ("kv-4bit+gptq-4bit", "gptq-4bit comes before kv-4bit: prune, then quantize, then the cache"),
         ("rtn-4bit+magnitude-50", "magnitude-50 comes before rtn-4bit: prune, then quantize"),
         ("rtn-4bit+gptq-4bit", "both rtn-4bit and gptq-4bit quantize; name one"),
         ("magnitude-20+magnitude-2:4", "both magnitude-20 and magnitude-2:4 prune; name one"),
