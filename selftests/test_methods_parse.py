@@ -1,9 +1,11 @@
 """--method is understood, or refused with a cure, in milliseconds and without torch."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,7 +129,10 @@ def test_the_digest_depends_on_the_versions_of_the_libraries_that_do_the_work(mo
         ("empty.txt", b" \n", "holds no text"),
         ("empty.jsonl", b"\n", "holds no text"),
         ("binary.txt", b"\xff\xfe\x00\x80", "is not UTF-8 text"),
-        ("broken.jsonl", b'{"text": "fine"}\n{"body": "no text"}\n', 'line 2 is not JSON with a "text"'),
+        ("broken.jsonl", b'{"text": "fine"}\n{"body": "no text"}\n', 'line 2 has no "text" and no "messages"'),
+        ("halved.jsonl", b'{"text": "fine"}\n{"te', "line 2 is not JSON; mend it"),
+        ("broken.parquet", b"PAR0", "not a parquet file"),
+        ("few.jsonl", b'{"messages": [{"role": "user"}]}', 'line 1 has no "text" and no "messages"'),
     ],
 )
 def test_a_calibration_file_without_text_stops_at_once(
@@ -144,6 +149,35 @@ def test_json_lines_and_plain_text_are_the_same_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one two\nthree")
     (tmp_path / "a.jsonl").write_text('{"text": "one two"}\n{"text": "three"}\n')
     assert calibration.read(tmp_path / "a.txt").sha256 == calibration.read(tmp_path / "a.jsonl").sha256
+
+
+def test_a_data_set_is_read_from_a_folder_of_any_of_its_formats(tmp_path: Path) -> None:
+    """Files in order of their names, rows in order of the file; a conversation through the model's own template."""
+    from pyarrow import Table
+    from pyarrow.parquet import write_table
+
+    (tmp_path / "data").mkdir()
+    write_table(Table.from_pylist([{"text": "one two"}, {"text": "three"}]), tmp_path / "data" / "a.parquet")
+    turns = [{"role": "user", "content": "is the of"}, {"role": "assistant", "content": "was"}]
+    (tmp_path / "b.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    found = calibration.read(tmp_path)
+    assert (found.source, found.text) == (tmp_path.name, "one two\nthree")
+    assert [json.loads(each) for each in found.conversations] == [turns]
+    tokenizer = tiny_models.tokenizer()
+    plain: Any = calibration.facts(found, tokenizer)["calibration_tokens"]
+    tokenizer.chat_template = "{% for turn in messages %}<s>{{ turn.role }} {{ turn.content }}</s>{% endfor %}"
+    assert calibration.facts(found, tokenizer)["calibration_tokens"] == plain + 6
+
+
+def test_a_data_set_that_is_nowhere_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(TrustError, match=r"--calibration=org/prose: no such file, and the hub has it not, or cannot"):
+        methods.parse("gptq-4bit", calibration=Path("org/prose"))
+    with pytest.raises(TrustError, match=r"no .jsonl or .parquet file in it"):
+        methods.parse("gptq-4bit", calibration=tmp_path)
 
 
 def test_the_users_text_goes_before_the_models_and_that_before_the_bundled(tmp_path: Path) -> None:
