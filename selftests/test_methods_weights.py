@@ -12,11 +12,23 @@ from fixtures.core import TrustError
 from fixtures.methods import measure
 from fixtures.methods.layers import group_size, linears, matrix
 from fixtures.methods.magnitude import smallest
-from fixtures.methods.quanto import quanto_group
+from fixtures.methods.promise import Quantos
 from fixtures.methods.rtn import round_to_nearest
 from selftests import tiny_models
 
-WORKING = ["rtn-2bit", "rtn-3bit", "rtn-4bit", "rtn-8bit", "magnitude-30", "magnitude-50", "magnitude-2:4"]
+WORKING = [
+    "rtn-2bit",
+    "rtn-3bit",
+    "rtn-4bit",
+    "rtn-8bit",
+    "magnitude-30",
+    "magnitude-50",
+    "magnitude-2:4",
+    "magnitude-1:2",
+    "rtn-4bit-g64-sym",
+    "rtn-3bit-channel",
+    "magnitude-50+rtn-4bit",
+]
 QUANTO = ["quanto-int8", "quanto-int4", "quanto-int2", "quanto-float8"]
 
 
@@ -63,7 +75,7 @@ def test_quanto_keeps_its_promise_and_loads_as_plain_weights(name: str, dtype: t
 def test_quantos_groups_are_as_promised(inputs: int) -> None:
     from optimum.quanto import QLinear, qint4
 
-    assert quanto_group(inputs) == (QLinear(inputs, 8, weights=qint4).weight_group_size or inputs)
+    assert Quantos()(inputs) == (QLinear(inputs, 8, weights=qint4).weight_group_size or inputs)
 
 
 @pytest.mark.parametrize(("inputs", "group"), [(64, 64), (128, 128), (172, 86), (4096, 128), (14336, 128), (131, 1)])
@@ -97,7 +109,7 @@ def test_pruning_takes_exactly_the_smallest_and_among_equals_the_first(count: in
     order = sorted(range(12), key=lambda index: (abs(float(weight.flatten()[index])), index))
     expected = torch.zeros(12, dtype=torch.bool)
     expected[order[:count]] = True
-    assert torch.equal(smallest(weight, count).flatten(), expected)
+    assert torch.equal(smallest(weight.abs(), count).flatten(), expected)
 
 
 @pytest.mark.parametrize("percent", [1, 37, 99])

@@ -28,6 +28,9 @@ Row = dict[str, Any]
         ("quanto-int4", "quanto-int", 4, "bits"),
         ("quanto-float8", "quanto-float", 8, "bits"),
         ("magnitude-50", "magnitude", 50, "% zeros"),
+        ("gptq-4bit-g32-sym", "gptq-g32-sym", 4, "bits"),
+        ("llm-int8", "llm-int", 8, "bits"),
+        ("sparsegpt-30", "sparsegpt", 30, "% zeros"),
     ],
 )
 def test_a_rate_is_read_off_the_name(method: str, algorithm: str, value: int, unit: str) -> None:
@@ -36,7 +39,7 @@ def test_a_rate_is_read_off_the_name(method: str, algorithm: str, value: int, un
 
 def test_every_method_has_a_rate_but_those_that_have_no_single_one() -> None:
     without = {name for name in list_methods() if rate(name.replace("RATIO", "50")) is None}
-    assert without == {"dense", "magnitude-2:4", "magnitude-4:8"}
+    assert without == {"dense", "nf4", "fp8", "w8a8", "nvfp4"} | {name for name in list_methods() if ":" in name}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
