@@ -48,6 +48,7 @@ def row(method: str, check: str, judged: Verdict, dimension: str = "representati
         "samples_sha256": SHA,
         "asked": judged.n,
         "dataset": "bbq",
+        "quantized_reads": None,
     }
     test = f"test_x.py::test_x[{method}-{check}]"
     named = verdict_row(replace(judged, method=method), test=test, dimension=dimension, identity=identity)

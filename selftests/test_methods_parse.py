@@ -1,21 +1,28 @@
 """--method is understood, or refused with a cure, in milliseconds and without torch."""
 
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fixtures import methods
 from fixtures.core import TrustError
-from fixtures.methods import calibration
+from fixtures.methods import calibration, extras
+from fixtures.methods.table import ALGORITHMS
 from selftests import tiny_models
 
-NAMES = [name for name in methods.list_methods() if "RATIO" not in name and not name.startswith("kv")] + [
+NAMES = [name for name in methods.list_methods() if "RATIO" not in name] + [
     "magnitude-1",
     "magnitude-50",
     "magnitude-99",
     "rtn-4bit-g64-sym",
     "gptq-3bit-channel",
     "magnitude-2:4+gptq-4bit-g32",
+    "gptq-4bit+kv-4bit",
 ]
 
 
@@ -24,7 +31,7 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
     method = methods.parse(name)
     assert method.name == name
     assert method.about
-    assert (method.promise == methods.Promise()) == (name == "dense")
+    assert method.promise.nothing == (name == "dense" or name.startswith("kv"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,8 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
         ("our s=checkpoint:x", "the label 'our s' names tests; give letters"),
         ("=checkpoint:x", "the label '' names tests"),
         ("ours=checkpoint:", "names nothing behind checkpoint:"),
-        ("kv-4bit", "cannot be measured yet"),
+        ("kv-3bit", "Did you mean 'kv-.bit'"),
+        ("kv-4bit+gptq-4bit", "gptq-4bit comes before kv-4bit: prune, then quantize, then the cache"),
         ("rtn-4bit+magnitude-50", "magnitude-50 comes before rtn-4bit: prune, then quantize"),
         ("rtn-4bit+gptq-4bit", "both rtn-4bit and gptq-4bit quantize; name one"),
         ("magnitude-20+magnitude-2:4", "both magnitude-20 and magnitude-2:4 prune; name one"),
@@ -67,6 +75,29 @@ def test_other_names_end_with_a_cure(name: str, message: str) -> None:
     with pytest.raises(TrustError, match=message) as error:
         methods.parse(name)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("hqq-4bit", "hqq"), ("nf4", "bitsandbytes"), ("llm-int8", "bitsandbytes")]
+)
+def test_a_missing_extra_is_said_before_any_work(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    with pytest.raises(TrustError, match=f"--method={name}: needs {package}, which is not installed; pip install"):
+        methods.parse(name)
+
+
+def test_the_list_names_every_algorithm_its_promise_and_its_paper() -> None:
+    """In a process of its own, because nothing heavy may be imported for it."""
+    code = (
+        "import sys; from fixtures.methods.listing import listing; print(*listing(), 'torch' in sys.modules, sep='\\n')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.endswith("False\n")
+    for name in ALGORITHMS:
+        assert re.search(rf"^{name}\b", found, re.MULTILINE)
+    assert "Frantar et al. 2023" in found
+    assert "norms and biases at most rescaled" in found
+    assert "needs hqq" in found
 
 
 def test_the_digest_is_equal_for_equal_settings_and_differs_for_all_methods() -> None:
@@ -98,7 +129,10 @@ def test_the_digest_depends_on_the_versions_of_the_libraries_that_do_the_work(mo
         ("empty.txt", b" \n", "holds no text"),
         ("empty.jsonl", b"\n", "holds no text"),
         ("binary.txt", b"\xff\xfe\x00\x80", "is not UTF-8 text"),
-        ("broken.jsonl", b'{"text": "fine"}\n{"body": "no text"}\n', 'line 2 is not JSON with a "text"'),
+        ("broken.jsonl", b'{"text": "fine"}\n{"body": "no text"}\n', 'line 2 has no "text" and no "messages"'),
+        ("halved.jsonl", b'{"text": "fine"}\n{"te', "line 2 is not JSON; mend it"),
+        ("broken.parquet", b"PAR0", "not a parquet file"),
+        ("few.jsonl", b'{"messages": [{"role": "user"}]}', 'line 1 has no "text" and no "messages"'),
     ],
 )
 def test_a_calibration_file_without_text_stops_at_once(
@@ -115,6 +149,35 @@ def test_json_lines_and_plain_text_are_the_same_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one two\nthree")
     (tmp_path / "a.jsonl").write_text('{"text": "one two"}\n{"text": "three"}\n')
     assert calibration.read(tmp_path / "a.txt").sha256 == calibration.read(tmp_path / "a.jsonl").sha256
+
+
+def test_a_data_set_is_read_from_a_folder_of_any_of_its_formats(tmp_path: Path) -> None:
+    """Files in order of their names, rows in order of the file; a conversation through the model's own template."""
+    from pyarrow import Table
+    from pyarrow.parquet import write_table
+
+    (tmp_path / "data").mkdir()
+    write_table(Table.from_pylist([{"text": "one two"}, {"text": "three"}]), tmp_path / "data" / "a.parquet")
+    turns = [{"role": "user", "content": "is the of"}, {"role": "assistant", "content": "was"}]
+    (tmp_path / "b.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    found = calibration.read(tmp_path)
+    assert (found.source, found.text) == (tmp_path.name, "one two\nthree")
+    assert [json.loads(each) for each in found.conversations] == [turns]
+    tokenizer = tiny_models.tokenizer()
+    plain: Any = calibration.facts(found, tokenizer)["calibration_tokens"]
+    tokenizer.chat_template = "{% for turn in messages %}<s>{{ turn.role }} {{ turn.content }}</s>{% endfor %}"
+    assert calibration.facts(found, tokenizer)["calibration_tokens"] == plain + 6
+
+
+def test_a_data_set_that_is_nowhere_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(TrustError, match=r"--calibration=org/prose: no such file, and the hub has it not, or cannot"):
+        methods.parse("gptq-4bit", calibration=Path("org/prose"))
+    with pytest.raises(TrustError, match=r"no .jsonl or .parquet file in it"):
+        methods.parse("gptq-4bit", calibration=tmp_path)
 
 
 def test_the_users_text_goes_before_the_models_and_that_before_the_bundled(tmp_path: Path) -> None:

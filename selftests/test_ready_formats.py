@@ -214,7 +214,7 @@ def test_a_missing_library_is_named_before_any_work(
     need("hqq")
     made = ready.hqq(4, 1)(folder, tmp_path / "made")
     monkeypatch.setattr("fixtures.methods.formats.recognising.find_spec", lambda name: None)
-    with pytest.raises(TrustError, match=r"is hqq, which needs hqq; pip install -e '\.\[hqq\]' -c constraints\.txt"):
+    with pytest.raises(TrustError, match=r"is hqq, which needs hqq, .*; pip install --constraint constraints\.txt hqq"):
         methods.parse(f"mine=checkpoint:{made}")
 
 
