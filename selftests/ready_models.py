@@ -211,8 +211,8 @@ def gguf(kind: str) -> Callable[[Path, Path], Path]:
             add(token)
         names = library.get_tensor_name_map(library.MODEL_ARCH.LLAMA, config.num_hidden_layers)
         heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-        for name, weight in model.state_dict().items():
-            values, leaf = weight.numpy(), name.split(".")[-2]
+        for name, weight in model.named_parameters():  # a tied output layer is not written twice
+            values, leaf = weight.detach().numpy(), name.split(".")[-2]
             if leaf in heads:
                 split = values.reshape(heads[leaf], 2, -1, values.shape[1])
                 values = np.ascontiguousarray(split.swapaxes(1, 2)).reshape(values.shape)

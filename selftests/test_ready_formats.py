@@ -115,6 +115,23 @@ def test_a_checkpoint_is_recognised_and_verified(name: str, folder: Path, tmp_pa
     }, "plain layers, at the dense model's speed"
 
 
+@pytest.mark.parametrize("name", ["gptq", "awq", "gguf Q8_0", "quanto int4", "compressed-tensors W4A16"])
+def test_a_tied_output_layer_is_its_embedding(name: str, tmp_path: Path) -> None:
+    need(name)
+    tied = tiny_models.llama(tmp_path / "tied", hidden_size=256, intermediate_size=256)
+    facts = verify(tied, FORMATS[name][0](tied, tmp_path / "made"))
+    assert facts["skipped"] == ([] if name.startswith("gguf") else ["model.embed_tokens.weight"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_dense_model_in_bfloat16_is_the_dense_model_still(dtype: str, tmp_path: Path) -> None:
+    half = tiny_models.llama(tmp_path / "half", torch.bfloat16, hidden_size=256, intermediate_size=256)
+    method = methods.parse(f"mine=checkpoint:{ready.gptq(half, tmp_path / 'made')}")
+    assert isinstance(method, methods.ReadyMade)
+    facts = method.verify(*checkpoint.load(half, "cpu", dtype), "cpu", dtype)
+    assert (facts["layers"], facts["max_levels"]) == (14, 16)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "bits", "symmetric"),

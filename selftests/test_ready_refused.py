@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from fixtures import methods
 from fixtures.core import TrustError
@@ -163,6 +164,20 @@ def test_bitsandbytes_of_other_bits_than_it_says_is_refused(name: str, folder: P
     ready.edit_config(made, settings(load_in_8bit=not eight, _load_in_8bit=not eight))
     with pytest.raises(TrustError, match=f"is stored in {8 if eight else 4} bits, but the configuration says"):
         methods.parse(f"mine=checkpoint:{made}")
+
+
+def test_nf4_saved_after_a_forward_pass_on_a_cpu_is_refused(folder: Path, tmp_path: Path) -> None:
+    """bitsandbytes packs it for its kernel there and saves that: 40.4 in memory, 48.9 reloaded (libraries.md)."""
+    need("bitsandbytes")
+    settings: Any = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder, quantization_config=settings, dtype=torch.bfloat16, device_map="cpu"
+    )
+    with torch.no_grad():
+        model.eval()(torch.arange(16)[None])
+    model.save_pretrained(tmp_path / "made")
+    with pytest.raises(TrustError, match=r"weight\.absmax has shape .* the configuration is not this file's"):
+        methods.parse(f"mine=checkpoint:{tmp_path / 'made'}")
 
 
 @pytest.mark.parametrize(
