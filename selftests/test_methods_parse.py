@@ -54,7 +54,7 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
         ("magnitude-0", "whole percentage from 1 to 99"),
         ("magnitude-100", "whole percentage from 1 to 99"),
         ("magnitude-RATIO", "whole percentage from 1 to 99"),
-        ("ours=checkpoint:/models/x", "not available yet"),
+        ("ours=checkpoint:/models/x", "no such folder; give a folder or hub id"),
         ("ours=recipe:x.yaml", "not available yet"),
         ("ours=zip:x", r"unknown kind 'zip'. Known: checkpoint, recipe"),
         ("our s=checkpoint:x", "the label 'our s' names tests; give letters"),
