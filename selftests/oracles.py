@@ -47,7 +47,8 @@ def rtn(bits: int) -> Layer:
         scale = (high - low) / (2**bits - 1)
         zero = (-low / scale).round()
         levels: Tensor = ((parts / scale).round() + zero).clamp(0, 2**bits - 1)
-        return ((levels - zero) * scale).reshape(weight.shape)
+        result: Tensor = (levels - zero) * scale
+        return result.reshape(weight.shape)
 
     return compress
 
@@ -79,7 +80,7 @@ def sparsegpt(ratio: float, block: int = 128) -> Layer:
             if column % block == 0:
                 ahead = slice(column, column + block)
                 score = (weight[:, ahead] / factor.diagonal()[ahead]) ** 2
-                lost = score <= score.flatten().kthvalue(int(ratio * score.numel()) or 1)[0]
+                lost = score <= score.flatten().sort()[0][int(ratio * score.numel())]
             kept = weight[:, column] * ~lost[:, column % block]
             error = (weight[:, column] - kept) / factor[column, column]
             weight[:, column:] -= error[:, None] * factor[column, column:]

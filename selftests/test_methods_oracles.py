@@ -26,7 +26,7 @@ ORACLES = {
 
 @pytest.fixture(autouse=True)
 def few_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SEQUENCES", 8)
+    monkeypatch.setattr(calibration, "SEQUENCES", 4)
 
 
 def perplexity(model: Any, tokens: list[int]) -> float:

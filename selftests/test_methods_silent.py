@@ -70,7 +70,8 @@ def test_gptq_moves_the_zeros_of_a_pruned_model_and_here_they_are_put_back(
 
     def forget(model: Any, *rest: Any) -> None:
         real(model, *rest)
-        for module in linears(model).values():
+        for layer in linears(model).values():
+            module: Any = layer
             module.weight.data = module.weight.data.clone()
 
     monkeypatch.setattr(gptq, "matrix", lambda module: matrix(module).clone())
