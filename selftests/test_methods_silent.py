@@ -18,7 +18,7 @@ bitsandbytes = pytest.importorskip("bitsandbytes")
 
 @pytest.fixture(autouse=True)
 def few_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SEQUENCES", 8)
+    monkeypatch.setattr(calibration, "SEQUENCES", 2)
 
 
 @pytest.fixture(scope="module")
