@@ -19,9 +19,10 @@ from fixtures.metrics import METRICS
 from fixtures.scorers.rouge import rouge_l_recall
 from fixtures.scorers.rules.reading import Reading
 from fixtures.session import TrustSession
-from fixtures.settings import Settings
+from fixtures.settings import CHECKOUT, Settings
 from fixtures.tasks import FULL, Draw, Source, absent, load, verify_files
 from selftests.data_folders import write
+from selftests.house import House
 from selftests.responders import choose, uniform_random
 
 FORGET, RETAIN = "tofu/forget01_perturbed.json", "tofu/retain_perturbed.jsonl"
@@ -256,6 +257,21 @@ def test_a_model_that_never_forgot_is_not_called_safe(tmp_path: Path, share: flo
     verdict = judged(source, dense, dense)
     assert verdict.outcome == outcome
     assert verdict.acceptable == (outcome == "passed")
+
+
+def test_no_text_of_a_set_reaches_the_terminal_or_junit(tmp_path: Path) -> None:
+    """One's own forget set may be secrets: only ids are shown."""
+    rude = [{**row, "question": f"SECRET {row['question']}"} for row in rows("forgotten", 60)]
+    source = own(tmp_path / "data", rude, rows("kept", 60))
+    house = House(tmp_path)
+    words = str(CHECKOUT / "trust_tests" / "test_unlearning.py"), f"--data={source.folder}", "-kunlearning-recovered"
+    words = *words, f"--baseline-dir={tmp_path / 'stored'}"
+    assert "baseline stored in" in house.run(*words, "--method=dense", "--update-baselines").stdout
+    said = house.run(*words, "--method=rtn-2bit", "--junitxml=found.xml")
+    assert "unlearning-recovered_knowledge" in said.stdout
+    assert "tofu-forget01_perturbed-00" in said.stdout, said.stdout
+    for text in (said.stdout, said.stderr, (tmp_path / "found.xml").read_text()):
+        assert not re.search(r"SECRET|Ada \d|Bo \d", text), text
 
 
 def test_a_small_draw_holds_both_sets(real: Source) -> None:
