@@ -9,9 +9,10 @@ import pytest
 
 from fixtures.core import Generation, Response, Sample, Task, TrustError
 from fixtures.scorers import Panel, listing, validate
+from fixtures.scorers.classifier import CLASSIFIED
 from fixtures.scorers.rules import rules_sha256
 from fixtures.scorers.sentiment import _library, sentiment_sha256
-from fixtures.scorers.table import KNOWN, MARKS, RULES
+from fixtures.scorers.table import KNOWN, MARKS, RULES, Known
 from selftests.tiny_classifiers import bert, roberta
 
 SECRET = "anna.brook@millfield.example"
@@ -165,12 +166,26 @@ class TestMistakes:
             ("refusal", "lexical", r"Known: phrases"),
             ("coherence", "unitary/toxic-bert", r"unknown scorer 'unitary/toxic-bert'. Known: rules"),
             ("toxicity", "./nowhere", r"unknown scorer './nowhere'"),
+            (
+                "regard",
+                "s-nlp/roberta_toxicity_classifier",
+                r"gives toxicity, not regard; name it as --scorer=toxicity=s-nlp/roberta_toxicity_classifier",
+            ),
+            ("sentiment", "scorers/sasha--regardv3", r"sasha/regardv3 gives regard, not sentiment"),
+            ("harm", "guard:unitary/toxic-bert", r"unitary/toxic-bert gives toxicity, not harm"),
         ],
     )
     def test_a_name_that_does_not_fit(self, mark: str, name: str, words: str) -> None:
         with pytest.raises(TrustError, match=words) as error:
             validate({mark: name})
         assert str(error.value).startswith(f"--scorer={mark}={name}: ")
+
+    @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.name)
+    def test_a_known_classifier_passes_for_its_own_mark_alone(self, known: Known) -> None:
+        validate({known.mark: known.name})
+        for mark in {*CLASSIFIED} - {known.mark}:
+            with pytest.raises(TrustError, match=f"gives {known.mark}, not {mark}"):
+                validate({mark: known.name})
 
     def test_right_ones_pass(self, tmp_path: Path) -> None:
         validate({"toxicity": "unitary/toxic-bert", "refusal": str(tmp_path), "coherence": "rules"})
