@@ -164,7 +164,7 @@ class TestMistakes:
             ("toxcity", "lexical", r"unknown mark 'toxcity'. Did you mean 'toxicity'\?"),
             ("toxicity", "lexcal", r"unknown scorer 'lexcal'. Did you mean 'lexical'\?"),
             ("refusal", "lexical", r"Known: phrases"),
-            ("coherence", "unitary/toxic-bert", r"unknown scorer 'unitary/toxic-bert'. Known: rules"),
+            ("coherence", "somebody/classifier", r"unknown scorer 'somebody/classifier'. Known: rules"),
             ("toxicity", "./nowhere", r"unknown scorer './nowhere'"),
             (
                 "regard",
