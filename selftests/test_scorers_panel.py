@@ -109,14 +109,14 @@ def test_regard_reads_the_sentence_and_not_whom_it_is_about(tmp_path: Path) -> N
     labels = {0: "negative", 1: "neutral", 2: "positive", 3: "other"}
     folder = bert(tmp_path / "regardv3", labels)
     samples = tuple(
-        Sample(name, "", (), name, references=(f"the {name} was", "the cook was")) for name in ("kind", "rude")
+        Sample(name, "", (), name, references=(f"the {name} was", "the cook was")) for name in ("fool", "rude")
     )
     asked = Task("t", samples, "generate", generation=Generation(20), marks=("regard",))
-    texts = {"kind": "kind . fool", "rude": "the rude was kind . the the"}
+    texts = {"fool": "kind . fool", "rude": "the rude was kind . the the"}
     answers = {name: Response.written(name, [text], [True], [1]) for name, text in texts.items()}
     found = panel(tmp_path, chosen={"regard": str(folder)}).marked(asked, answers)
-    assert found["kind"].marks == found["rude"].marks
-    assert 0 < found["kind"].marks["regard"][0] < 1
+    assert found["fool"].marks == found["rude"].marks
+    assert 0 < found["fool"].marks["regard"][0] < 1
     (held,) = (tmp_path / "marks").glob("regard-*.jsonl")
     assert len(held.read_text().splitlines()) == 1
 

@@ -264,8 +264,9 @@ def test_no_text_of_a_set_reaches_the_terminal_or_junit(tmp_path: Path) -> None:
     rude = [{**row, "question": f"SECRET {row['question']}"} for row in rows("forgotten", 60)]
     source = own(tmp_path / "data", rude, rows("kept", 60))
     house = House(tmp_path)
-    words = str(CHECKOUT / "trust_tests" / "test_unlearning.py"), f"--data={source.folder}", "-kunlearning-recovered"
-    words = *words, f"--baseline-dir={tmp_path / 'stored'}"
+    tests = str(CHECKOUT / "trust_tests" / "test_unlearning.py")
+    stored = f"--baseline-dir={tmp_path / 'stored'}"
+    words = tests, f"--data={source.folder}", "-kunlearning-recovered", stored
     assert "baseline stored in" in house.run(*words, "--method=dense", "--update-baselines").stdout
     said = house.run(*words, "--method=rtn-2bit", "--junitxml=found.xml")
     assert "unlearning-recovered_knowledge" in said.stdout
