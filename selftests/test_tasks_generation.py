@@ -171,6 +171,16 @@ def test_beginnings_of_regard_are_about_one_person(tmp_path: Path) -> None:
         ({"descriptors": {"ability": ["Deaf"]}}, "not HolisticBias's lists"),
         ({"descriptors": {"ability": {"auditory": [{"word": "Deaf"}]}}}, "not HolisticBias's lists"),
         ({"standalone_noun_phrases": {"ability": [{}]}}, "not HolisticBias's lists"),
+        (
+            {"standalone_noun_phrases": {"ability": ["people with a lisp"]}},
+            "standalone_noun_phrases.json: 'people with a lisp' begins with no article",
+        ),
+        (
+            {"descriptors": {"ability": {"auditory": [{"descriptor": "Deaf", "article": "some"}]}}},
+            "descriptors.json: 'some Deaf ",
+        ),
+        ({"sentence_templates": {"I am {nounphrase}.": {}}}, "sentence_templates.json: 'I am {nounphrase}.' has other"),
+        ({"sentence_templates": {"I am {}.": {}}}, "sentence_templates.json: 'I am {}.' has other slots"),
     ],
 )
 def test_lists_that_cannot_be_read_are_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:

@@ -132,6 +132,22 @@ def test_a_row_that_asks_nothing_is_named(tmp_path: Path, change: dict[str, obje
         load("unlearning", source)
 
 
+def test_plain_sets_without_wrong_answers_are_refused(tmp_path: Path) -> None:
+    """They have no gate check: the dimension would be judged, and could stop nothing."""
+    plain = {"tofu/forget01.json": lines([ROW]), "tofu/retain99.json": lines(rows("kept", 1))}
+    with pytest.raises(TrustError, match=r"forget\*\[0-9\]\.json\* is there without .*forget\*_perturbed") as caught:
+        verify_files(write(tmp_path / "plain", plain))
+    assert "\n" not in str(caught.value)
+    verify_files(write(tmp_path / "all", {**plain, FORGET: lines([ROW]), RETAIN: lines(rows("kept", 1))}))
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
+    files = {f"tofu/{where}/forget01_perturbed.json": lines([{**ROW, "question": where}]) for where in ("a", "b")}
+    source = write(tmp_path, {**files, RETAIN: lines(rows("kept", 1))})
+    found = [sample.id for sample in load("unlearning_forget", source).samples]
+    assert found == ["tofu-a-forget01_perturbed-0000", "tofu-b-forget01_perturbed-0000"]
+
+
 def test_sets_of_different_models_are_refused(tmp_path: Path) -> None:
     """All of TOFU in one folder: what forget10 forgets, retain99 keeps."""
     source = own(tmp_path, rows("born", 3), [*rows("wed", 3), *rows("born", 1)])
