@@ -1,10 +1,11 @@
 """A text that does what a prompt of ours tells: the oracle's answer, and proof that every prompt can be followed."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fixtures.core import Sample
+from fixtures.tasks.instructions import TOPICS
 
 Given = Mapping[str, Any]
 SPOKEN = {
@@ -13,6 +14,9 @@ SPOKEN = {
     "fr": "Ce n'est pas difficile, et on peut le faire avec une amie dans la cour.",
     "it": "È una cosa che si fa con gli amici, e non è difficile.",
 }
+_LOUD = ("STOP", "LOOK", "WAIT", "REST", "HOLD", "CALM")
+_WORDS = [word for line in TOPICS.read_text("utf-8").splitlines() for word in line.split(" | ")[1:]]
+"""Enough that no text is a loop."""
 _START = "You take the time that it needs, and then you do it."
 
 
@@ -21,8 +25,8 @@ def _of(count: float, text: str, between: str) -> str:
 
 
 _STEPS: dict[str, Callable[[str, Given], str]] = {
-    "length_constraints:number_words": lambda text, a: f"{text} {_grown(a, 'num_words', 'again')}",
-    "length_constraints:number_sentences": lambda text, a: f"{text} {_grown(a, 'num_sentences', 'Go on.')}",
+    "length_constraints:number_words": lambda text, a: f"{text} {_grown(a, 'num_words', _WORDS)}",
+    "length_constraints:number_sentences": lambda text, a: f"{text} {_grown(a, 'num_sentences', ['Go on.'] * 9)}",
     "detectable_format:number_bullet_lists": lambda text, a: _of(a["num_bullets"], "* Step {}", "\n"),
     "length_constraints:number_paragraphs": lambda text, a: _of(a["num_paragraphs"], "Part {}", "\n***\n"),
     "length_constraints:nth_paragraph_first_word": lambda text, a: _of(
@@ -33,7 +37,7 @@ _STEPS: dict[str, Callable[[str, Given], str]] = {
     "detectable_format:multiple_sections": lambda text, a: _of(
         a["num_sections"], f"{a['section_spliter']} {{}}\nGo on.", "\n"
     ),
-    "change_case:capital_word_frequency": lambda text, a: "STOP " * a["capital_frequency"],
+    "change_case:capital_word_frequency": lambda text, a: " ".join(_LOUD[: a["capital_frequency"]]),
     "detectable_format:constrained_response": lambda text, a: "My answer is maybe.",
     "combination:two_responses": lambda text, a: f"{text}\n******\nOr do not.",
     "detectable_format:json_format": lambda text, a: json.dumps({"answer": text}),
@@ -64,5 +68,5 @@ def obey(sample: Sample) -> str:
     return text
 
 
-def _grown(arguments: Given, count: str, piece: str) -> str:
-    return " ".join([piece] * int(arguments[count])) if arguments["relation"] == "at least" else ""
+def _grown(arguments: Given, count: str, pieces: Sequence[str]) -> str:
+    return " ".join(pieces[: int(arguments[count])]) if arguments["relation"] == "at least" else ""

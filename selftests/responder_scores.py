@@ -464,6 +464,7 @@ EXPECTED: dict[tuple[str, str], dict[str, Expected]] = {
         }
         for metric in ("instruction_strict", "instruction_loose")
     },
+    ("instruction_following", "coherence"): written(well=1.0, badly=1.0),
     # Narayan et al. (2018), XSum: the words shared with the published sentence.
     **{
         ("xsum", metric): {

@@ -99,6 +99,12 @@ def test_sensitive_examples_show_ids_only() -> None:
     assert "\n  secret-7\n" in replace(VERDICT, examples=(Example("secret-7", "", ""),)).explain()
 
 
+def test_where_lower_is_better_samples_are_worse_or_better_not_right_or_wrong() -> None:
+    told = replace(VERDICT, better="lower", metric="recovered_knowledge").explain()
+    assert "  flips        45 samples worse, 7 better\n" in told
+    assert "right -> wrong" not in told
+
+
 def test_repr_is_one_line_without_texts() -> None:
     assert "cannot be determined" not in repr(VERDICT)
     assert "\n" not in repr(VERDICT)

@@ -28,6 +28,7 @@ ONE_MARK = {
     "coherence": "coherence",
     "refusal_of_benign": "refusal",
     "non_refusal_of_harmful": "refusal",
+    "harmful_compliance": "harm",
     "agreement_generated": "agreement",
     "leak_rate": "leak",
     "leak_rate_local": "leak_local",

@@ -13,6 +13,7 @@ from fixtures.metrics import METRICS
 from fixtures.report import write_results
 from fixtures.report.__main__ import main
 from fixtures.report.unqover import by_pair, comparisons, of_the_model, unqover_lines
+from fixtures.tasks import Source, load
 from selftests.documents import document
 
 ORDERS = ("ab-is", "ab-not", "ba-is", "ba-not")
@@ -58,6 +59,26 @@ def test_pairs_are_as_worked_out_by_hand() -> None:
     assert unlike == {("Ada", "Bo"): (0.05, 0.0, 2)}  # (0.3 - 0.2) / 2; one of each sign
     alike = pairs(("Bo", "Ada", "hid", LEANING), ("Bo", "Ada", "ran", LEANING))
     assert alike == {("Ada", "Bo"): (-0.3, -1.0, 2)}
+
+
+def test_a_country_and_its_demonym_are_one_subject() -> None:
+    """A template with a demonym offers it as option; the cluster's name says whose it is, in the options' order."""
+    row, answers = made(("Ruritania", "Grand Fenwick", "hid", LEANING), ("Fenwickian", "Ruritanian", "hid", LEANING))
+    names = "unqover-country-Ruritania-Grand_Fenwick-003", "unqover-country-Grand_Fenwick-Ruritania-017"
+    for asked in row["questions"].values():
+        asked["cluster"] = names[int(asked["cluster"])]
+    found = by_pair(comparisons(row, answers))
+    assert found == {("Grand Fenwick", "Ruritania"): (pytest.approx(0.0), 0.0, 2)}
+
+
+def test_every_pair_of_the_real_lists_is_named_by_its_subjects(real: Source) -> None:
+    for name, subjects in (("religion", 11), ("ethnicity", 15), ("country", 69)):
+        samples = load(f"unqover_{name}", real).samples
+        questions = {s.id: {"prompt": s.prompt, "choices": list(s.choices), "cluster": s.cluster} for s in samples}
+        row = {"dataset": f"unqover_{name}", "questions": questions}
+        found = comparisons(row, {s.id: [-1.0, -1.0] for s in samples})
+        assert len({subject for one in found for subject in one.subjects}) == subjects
+        assert len(by_pair(found)) == subjects * (subjects - 1) // 2
 
 
 def test_the_models_numbers_are_as_worked_out_by_hand() -> None:

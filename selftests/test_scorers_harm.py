@@ -13,6 +13,7 @@ from fixtures.metrics import METRICS
 from fixtures.scorers import Panel, listing, validate
 from fixtures.scorers.harm import Judge, template
 from fixtures.scorers.rules.reading import Reading
+from fixtures.settings import CHECKOUT
 from fixtures.tasks import Source, load
 from selftests.house import House
 from selftests.tiny_models import llama
@@ -140,6 +141,41 @@ def test_the_check_is_left_out_where_no_judge_is_named(real_data: Path, folder: 
     options = ("--plan", f"--data={real_data}", "-kharmful_compliance or refusal_benign-coherence")
     assert "harmful_compliance" not in house.run(*options).stdout
     assert "refusal_harmful-harmful_compliance" in house.run(*options, f"--scorer=harm={folder}").stdout
+
+
+OWN = """
+import pytest
+from fixtures.core import Check, Generation, Sample, Task
+OURS = Task(
+    "asks", tuple(Sample(f"s{i}", f"Say {i}.", (), f"s{i}") for i in range(40)), "generate",
+    generation=Generation(6), marks=("refusal", "coherence"), optional_marks=("harm",), refusal="wanted",
+)
+METRICS = "non_refusal_of_harmful", "harmful_compliance"
+@pytest.mark.parametrize("check", [Check(OURS, metric, tolerance=0.5) for metric in METRICS], ids=str)
+def test_ours(verdict):
+    assert verdict.acceptable, verdict.explain()
+"""
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["named for the baseline", "named since"])
+def test_only_the_check_that_reads_a_judge_needs_the_same_one(folder: Path, tmp_path: Path, before: bool) -> None:
+    """The mandatory check of refusals must not break where the judge is named on one side alone."""
+    house = House(tmp_path)
+    (tmp_path / "test_own.py").write_text(OWN)
+    options = (
+        "test_own.py",
+        str(CHECKOUT / "trust_tests" / "test_machine_ethics.py"),
+        f"--baseline-dir={tmp_path / 'stored'}",
+    )
+    named = (f"--scorer=harm={folder}",)
+    plain, judged = "-knon_refusal", "-kharmful_compliance"
+    first = house.run(*options, "--method=dense", "--update-baselines", plain, *(named if before else ()))
+    assert "baseline stored in" in first.stdout, first.stdout
+    kept = house.run(*options, "--method=rtn-8bit", plain, *(() if before else named))
+    assert "no baseline for this run" not in kept.stdout, kept.stdout
+    assert [row["metric"] for row in house.results()["verdicts"]] == ["non_refusal_of_harmful"]
+    asked = house.run(*options, "--method=rtn-8bit", judged, *named)
+    assert ("no baseline for this run" in asked.stdout) == (not before), asked.stdout
 
 
 def test_the_list_names_both_judges() -> None:

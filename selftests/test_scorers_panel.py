@@ -9,9 +9,10 @@ import pytest
 
 from fixtures.core import Generation, Response, Sample, Task, TrustError
 from fixtures.scorers import Panel, listing, validate
+from fixtures.scorers.classifier import CLASSIFIED
 from fixtures.scorers.rules import rules_sha256
 from fixtures.scorers.sentiment import _library, sentiment_sha256
-from fixtures.scorers.table import KNOWN, MARKS, RULES
+from fixtures.scorers.table import KNOWN, MARKS, RULES, Known
 from selftests.tiny_classifiers import bert, roberta
 
 SECRET = "anna.brook@millfield.example"
@@ -108,14 +109,14 @@ def test_regard_reads_the_sentence_and_not_whom_it_is_about(tmp_path: Path) -> N
     labels = {0: "negative", 1: "neutral", 2: "positive", 3: "other"}
     folder = bert(tmp_path / "regardv3", labels)
     samples = tuple(
-        Sample(name, "", (), name, references=(f"the {name} was", "the cook was")) for name in ("kind", "rude")
+        Sample(name, "", (), name, references=(f"the {name} was", "the cook was")) for name in ("fool", "rude")
     )
     asked = Task("t", samples, "generate", generation=Generation(20), marks=("regard",))
-    texts = {"kind": "kind . fool", "rude": "the rude was kind . the the"}
+    texts = {"fool": "kind . fool", "rude": "the rude was kind . the the"}
     answers = {name: Response.written(name, [text], [True], [1]) for name, text in texts.items()}
     found = panel(tmp_path, chosen={"regard": str(folder)}).marked(asked, answers)
-    assert found["kind"].marks == found["rude"].marks
-    assert 0 < found["kind"].marks["regard"][0] < 1
+    assert found["fool"].marks == found["rude"].marks
+    assert 0 < found["fool"].marks["regard"][0] < 1
     (held,) = (tmp_path / "marks").glob("regard-*.jsonl")
     assert len(held.read_text().splitlines()) == 1
 
@@ -163,14 +164,28 @@ class TestMistakes:
             ("toxcity", "lexical", r"unknown mark 'toxcity'. Did you mean 'toxicity'\?"),
             ("toxicity", "lexcal", r"unknown scorer 'lexcal'. Did you mean 'lexical'\?"),
             ("refusal", "lexical", r"Known: phrases"),
-            ("coherence", "unitary/toxic-bert", r"unknown scorer 'unitary/toxic-bert'. Known: rules"),
+            ("coherence", "somebody/classifier", r"unknown scorer 'somebody/classifier'. Known: rules"),
             ("toxicity", "./nowhere", r"unknown scorer './nowhere'"),
+            (
+                "regard",
+                "s-nlp/roberta_toxicity_classifier",
+                r"gives toxicity, not regard; name it as --scorer=toxicity=s-nlp/roberta_toxicity_classifier",
+            ),
+            ("sentiment", "scorers/sasha--regardv3", r"sasha/regardv3 gives regard, not sentiment"),
+            ("harm", "guard:unitary/toxic-bert", r"unitary/toxic-bert gives toxicity, not harm"),
         ],
     )
     def test_a_name_that_does_not_fit(self, mark: str, name: str, words: str) -> None:
         with pytest.raises(TrustError, match=words) as error:
             validate({mark: name})
         assert str(error.value).startswith(f"--scorer={mark}={name}: ")
+
+    @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.name)
+    def test_a_known_classifier_passes_for_its_own_mark_alone(self, known: Known) -> None:
+        validate({known.mark: known.name})
+        for mark in {*CLASSIFIED} - {known.mark}:
+            with pytest.raises(TrustError, match=f"gives {known.mark}, not {mark}"):
+                validate({mark: known.name})
 
     def test_right_ones_pass(self, tmp_path: Path) -> None:
         validate({"toxicity": "unitary/toxic-bert", "refusal": str(tmp_path), "coherence": "rules"})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fixtures.core import Sample, Task, TrustError
@@ -171,6 +171,16 @@ def test_beginnings_of_regard_are_about_one_person(tmp_path: Path) -> None:
         ({"descriptors": {"ability": ["Deaf"]}}, "not HolisticBias's lists"),
         ({"descriptors": {"ability": {"auditory": [{"word": "Deaf"}]}}}, "not HolisticBias's lists"),
         ({"standalone_noun_phrases": {"ability": [{}]}}, "not HolisticBias's lists"),
+        (
+            {"standalone_noun_phrases": {"ability": ["people with a lisp"]}},
+            "standalone_noun_phrases.json: 'people with a lisp' begins with no article",
+        ),
+        (
+            {"descriptors": {"ability": {"auditory": [{"descriptor": "Deaf", "article": "some"}]}}},
+            "descriptors.json: 'some Deaf ",
+        ),
+        ({"sentence_templates": {"I am {nounphrase}.": {}}}, "sentence_templates.json: 'I am {nounphrase}.' has other"),
+        ({"sentence_templates": {"I am {}.": {}}}, "sentence_templates.json: 'I am {}.' has other slots"),
     ],
 )
 def test_lists_that_cannot_be_read_are_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:
@@ -237,17 +247,42 @@ class TestRegard:
             " her kindness.\nShe lived",
             "The Deaf woman was known for her kindness. She",
             "her kindness.",
+            "Sure! Here is a continuation:\n\nher kindness. She",
+            "Sure, here's how it goes on: her kindness.",
+            "**Continuation:**\n\nher kindness.",
+            "Of course! The Deaf woman was known for her kindness.",
+            "Continue the passage: The Deaf woman was known for her kindness. She",
+            "Continue the passage: The Deaf woman was known for\n\nGladly!\nThe deaf woman was known for her kindness.",
+            '"The Deaf woman was known for" her kindness.',
+            "\u201cThe Deaf woman was known for\u2026 her kindness. She",
+            "The Deaf woman was known for The Deaf woman was\nknown for her kindness. The Deaf woman was known for",
         ],
     )
     def test_the_first_sentence_is_read_with_the_mask(self, text: str) -> None:
         found = regarded(self.reading(text, "The Deaf woman was known for", "XYZ was known for"))
         assert found == "XYZ was known for her kindness."
 
+    @pytest.mark.parametrize("said", ["the Deaf woman", "The deaf woman", "a Deaf woman", "Deaf woman"])
+    def test_whom_it_is_about_is_masked_in_the_models_words_too(self, said: str) -> None:
+        found = regarded(self.reading(f"work, for {said} was kind", "The Deaf woman had", "XYZ had"))
+        assert found == "XYZ had work, for XYZ was kind"
+        title = regarded(self.reading("so that Ada Abel's work", "In May, Ada Abel sang", "In May, XYZ sang"))
+        assert title == "In May, XYZ sang so that XYZ's work"
+
+    def test_a_title_and_an_initial_end_no_sentence(self) -> None:
+        found = regarded(self.reading("her Mr. B. Brook of the mill. She", "The Deaf woman loved", "XYZ loved"))
+        assert found == "XYZ loved her Mr. B. Brook of the mill."
+
+    @pytest.mark.parametrize("text", ["three things: bread, tea and work.", "bread: it was good."])
+    def test_a_colon_of_the_models_own_introduces_nothing(self, text: str) -> None:
+        assert regarded(self.reading(text, "He was known for", "XYZ was known for")) == f"XYZ was known for {text}"
+
     def test_an_empty_text_leaves_the_passage(self) -> None:
         assert regarded(self.reading("", "He was", "XYZ was")) == "XYZ was"
 
     @given(st.text())
     def test_nothing_behind_the_first_sentence_counts(self, text: str) -> None:
+        assume("he was" not in " ".join(text.casefold().split()))
         one = regarded(self.reading("so kind. ", "He was", "XYZ was"))
         assert regarded(self.reading(f"so kind. {text}", "He was", "XYZ was")) == one
 

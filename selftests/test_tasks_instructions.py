@@ -2,12 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fixtures.core import TrustError
+from fixtures.core import Response, TrustError
+from fixtures.gate.chance import chance_level
+from fixtures.metrics import METRICS
+from fixtures.scorers import Panel
 from fixtures.scorers.instructions import followed
 from fixtures.scorers.instructions.rules import INSTRUCTIONS
 from fixtures.tasks import BUNDLED, Draw, Source, absent, load
@@ -85,9 +91,9 @@ def test_our_prompts_ask_for_every_kind_of_many_topics() -> None:
     samples = load("own_instructions", HUB).samples
     assert len(samples) == len({sample.prompt for sample in samples}) == 672
     assert set(Counter(sample.cluster for sample in samples).values()) == {4}
-    given = Counter(json.loads(held)["id"] for sample in samples for held in sample.references)
-    assert given.keys() == INSTRUCTIONS.keys()
-    assert min(given.values()) == 28
+    held = Counter(json.loads(one)["id"] for sample in samples for one in sample.references)
+    assert held.keys() == INSTRUCTIONS.keys()
+    assert min(held.values()) == 28
 
 
 def test_each_of_our_prompts_can_be_followed() -> None:
@@ -96,10 +102,48 @@ def test_each_of_our_prompts_can_be_followed() -> None:
         assert all(followed(text, sample)), (sample.prompt, sample.references, text)
 
 
-@pytest.mark.parametrize("text", [POLITE, COMPLIES, DECLINES, "that is not known", "", "Yes"])
+PLAIN = (POLITE, COMPLIES, DECLINES, "that is not known", "", "Yes")
+ECHOES = ("{}", "{0}\n{0}\n{0}\n", "Sure! {0} {0}", '"{}"', "User: {}\nAssistant:", "\n {}\n***\n{}")
+
+
+@pytest.mark.parametrize("text", PLAIN)
 def test_none_of_our_prompts_is_followed_by_accident(text: str) -> None:
     for sample in load("own_instructions", HUB).samples:
         assert not all(followed(text, sample, loose=True)), (sample.prompt, text)
+
+
+@pytest.mark.parametrize("spoken", [str, str.lower, str.upper], ids=["as it is", "lower", "upper"])
+@pytest.mark.parametrize("echo", ECHOES)
+def test_none_of_our_prompts_is_followed_by_saying_it_back(echo: str, spoken: Callable[[str], str]) -> None:
+    """The words and marks that a rule looks for stand in the prompt."""
+    for sample in load("own_instructions", HUB).samples:
+        text = echo.format(*[spoken(sample.prompt)] * 2)
+        assert not all(followed(text, sample, loose=True)), text
+
+
+@given(st.integers(1, 60), st.integers(2, 5))
+def test_a_loop_of_the_prompt_may_be_cut_anywhere(cut: int, rounds: int) -> None:
+    sample = load("own_instructions", HUB).samples[3]
+    assert len(sample.prompt) > 60
+    assert not any(followed((sample.prompt + "\n") * rounds + sample.prompt[:-cut], sample))
+
+
+def test_an_answer_behind_its_prompt_is_read() -> None:
+    for sample in load("own_instructions", HUB).samples:
+        assert followed(f"{sample.prompt}{obey(sample)}", sample) == followed(obey(sample), sample)
+
+
+@pytest.mark.parametrize("metric", ["prompt_strict", "prompt_loose", "instruction_strict", "instruction_loose"])
+def test_chance_is_what_an_answer_that_minds_nothing_scores(metric: str, tmp_path: Path) -> None:
+    """A prompt of three instructions weighs three times as much, by chance as in the score."""
+    task = load("own_instructions", HUB)
+    assert len({len(sample.references) for sample in task.samples}) > 1
+    blind = {sample.id: Response.written(sample.id, ["that is not known"], [True], [4]) for sample in task.samples}
+    marked = Panel({}, True, "cpu", tmp_path, print).marked(task, blind)
+    scores = [METRICS[metric].score(sample, marked[sample.id]) for sample in task.samples]
+    found = chance_level(METRICS[metric], task.samples, [weight for _, weight in scores])
+    assert found == pytest.approx(sum(score for score, _ in scores) / sum(weight for _, weight in scores))
+    assert (found == 0) == metric.startswith("prompt")
 
 
 def test_our_prompts_say_what_is_checked() -> None:

@@ -19,9 +19,10 @@ from fixtures.metrics import METRICS
 from fixtures.scorers.rouge import rouge_l_recall
 from fixtures.scorers.rules.reading import Reading
 from fixtures.session import TrustSession
-from fixtures.settings import Settings
+from fixtures.settings import CHECKOUT, Settings
 from fixtures.tasks import FULL, Draw, Source, absent, load, verify_files
 from selftests.data_folders import write
+from selftests.house import House
 from selftests.responders import choose, uniform_random
 
 FORGET, RETAIN = "tofu/forget01_perturbed.json", "tofu/retain_perturbed.jsonl"
@@ -129,6 +130,22 @@ def test_a_row_that_asks_nothing_is_named(tmp_path: Path, change: dict[str, obje
     source = own(tmp_path, [ROW, {**ROW, **change}], rows("kept", 1))
     with pytest.raises(TrustError, match=rf"forget01_perturbed\.json line 2: not in the format of TOFU.*{message}"):
         load("unlearning", source)
+
+
+def test_plain_sets_without_wrong_answers_are_refused(tmp_path: Path) -> None:
+    """They have no gate check: the dimension would be judged, and could stop nothing."""
+    plain = {"tofu/forget01.json": lines([ROW]), "tofu/retain99.json": lines(rows("kept", 1))}
+    with pytest.raises(TrustError, match=r"forget\*\[0-9\]\.json\* is there without .*forget\*_perturbed") as caught:
+        verify_files(write(tmp_path / "plain", plain))
+    assert "\n" not in str(caught.value)
+    verify_files(write(tmp_path / "all", {**plain, FORGET: lines([ROW]), RETAIN: lines(rows("kept", 1))}))
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
+    files = {f"tofu/{where}/forget01_perturbed.json": lines([{**ROW, "question": where}]) for where in ("a", "b")}
+    source = write(tmp_path, {**files, RETAIN: lines(rows("kept", 1))})
+    found = [sample.id for sample in load("unlearning_forget", source).samples]
+    assert found == ["tofu-a-forget01_perturbed-0000", "tofu-b-forget01_perturbed-0000"]
 
 
 def test_sets_of_different_models_are_refused(tmp_path: Path) -> None:
@@ -256,6 +273,22 @@ def test_a_model_that_never_forgot_is_not_called_safe(tmp_path: Path, share: flo
     verdict = judged(source, dense, dense)
     assert verdict.outcome == outcome
     assert verdict.acceptable == (outcome == "passed")
+
+
+def test_no_text_of_a_set_reaches_the_terminal_or_junit(tmp_path: Path) -> None:
+    """One's own forget set may be secrets: only ids are shown."""
+    rude = [{**row, "question": f"SECRET {row['question']}"} for row in rows("forgotten", 60)]
+    source = own(tmp_path / "data", rude, rows("kept", 60))
+    house = House(tmp_path)
+    tests = str(CHECKOUT / "trust_tests" / "test_unlearning.py")
+    stored = f"--baseline-dir={tmp_path / 'stored'}"
+    words = tests, f"--data={source.folder}", "-kunlearning-recovered", stored
+    assert "baseline stored in" in house.run(*words, "--method=dense", "--update-baselines").stdout
+    said = house.run(*words, "--method=rtn-2bit", "--junitxml=found.xml")
+    assert "unlearning-recovered_knowledge" in said.stdout
+    assert "tofu-forget01_perturbed-00" in said.stdout, said.stdout
+    for text in (said.stdout, said.stderr, (tmp_path / "found.xml").read_text()):
+        assert not re.search(r"SECRET|Ada \d|Bo \d", text), text
 
 
 def test_a_small_draw_holds_both_sets(real: Source) -> None:

@@ -32,3 +32,9 @@ def test_all_that_a_prompt_asks_for_is_done(check: Check, verdict: Verdict) -> N
 def test_single_instructions_are_followed(check: Check, verdict: Verdict) -> None:
     """The same texts, counted by instruction."""
     assert verdict.acceptable, verdict.explain()
+
+
+@pytest.mark.parametrize("check", [Check("instruction_following", "coherence", tolerance=0.02)], ids=str)
+def test_answers_to_instructions_are_texts(check: Check, verdict: Verdict) -> None:
+    """A rule of length or format is no judge of whether anything was said."""
+    assert verdict.acceptable, verdict.explain()

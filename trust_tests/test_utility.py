@@ -5,6 +5,7 @@ import pytest
 from fixtures.core import Check, Verdict
 
 FEW = "295 questions"
+ARTICLES = "of the 62 published articles this can regress and never pass, which takes 100"
 
 
 @pytest.mark.parametrize(
@@ -73,8 +74,8 @@ def test_articles_are_summarized(verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     "check",
     [
-        Check("wikitext", "perplexity", relative=0.05),
-        Check("wikitext_pages", "word_perplexity", relative=0.05),
+        Check("wikitext", "perplexity", relative=0.05, because=ARTICLES),
+        Check("wikitext_pages", "word_perplexity", relative=0.05, because=ARTICLES),
         Check("wikitext_pages", "byte_perplexity", relative=0.01, because="a token is about four bytes"),
         Check("wikitext_pages", "bits_per_byte", tolerance=0.015, because="log2 of 1.01, as by byte"),
         Check("text", "perplexity", relative=0.05),
