@@ -125,7 +125,9 @@ def test_a_grid_in_plain_numbers_is_seen(bits: int, lowest: float, folder: Path,
 def test_a_pruned_model_with_one_layer_half_empty_is_refused(folder: Path, tmp_path: Path) -> None:
     made = save_plain(folder, tmp_path / "made", smallest(0.5))
     ready.edit(made, lambda weights: weights[f"{UP}.weight"].reshape(-1, 16)[::2].zero_())
-    with pytest.raises(TrustError, match=rf"{UP}.weight is not the dense one, and shows neither a grid nor the zeros"):
+    with pytest.raises(
+        TrustError, match=rf"{UP}.weight (is not the dense one, and shows|has cosine 0\.6\d\d .* below 0\.999)"
+    ):
         verify(folder, made)
 
 
