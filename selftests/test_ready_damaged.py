@@ -96,9 +96,10 @@ def smallest(ratio: float) -> Callable[[torch.Tensor], torch.Tensor]:
 
 def on_grid(bits: int, *, size: int = 32) -> Callable[[torch.Tensor], torch.Tensor]:
     def change(weight: torch.Tensor) -> torch.Tensor:
-        groups = weight.reshape(-1, size)
-        step = groups.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 0.5)
-        return ((groups / step).round().clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * step).reshape(weight.shape)
+        groups, top = weight.reshape(-1, size), 2 ** (bits - 1)
+        step = groups.abs().amax(1, keepdim=True) / (top - 0.5)
+        rounded: torch.Tensor = ((groups / step).round().clamp(-top, top - 1) * step).reshape(weight.shape)
+        return rounded
 
     return change
 
