@@ -74,6 +74,15 @@ def test_a_key_value_caches_scales_are_a_finding(folder: Path, tmp_path: Path) -
     assert verify(folder, made)["findings"] == ["it also compresses the key-value cache where it runs; here it is not"]
 
 
+def test_the_library_that_unpacks_it_is_part_of_what_was_verified(folder: Path, tmp_path: Path) -> None:
+    """So that another version of it verifies again."""
+    need("bitsandbytes")
+    made = ready.bitsandbytes(load_in_8bit=True)(folder, tmp_path / "made")
+    plain, packed = (methods.parse(f"mine=checkpoint:{path}") for path in (folder, made))
+    assert set(packed.libraries) - set(plain.libraries) == {"bitsandbytes"}
+    assert "bitsandbytes" in str(packed.provenance["libraries"])
+
+
 def test_a_bias_of_zeros_is_left_out(folder: Path, tmp_path: Path) -> None:
     made = ready.gptq(folder, tmp_path / "made")
     ready.edit(made, lambda weights: weights.update({f"{UP}.bias": torch.zeros(192)}))
