@@ -108,8 +108,8 @@ def _interleaved(rows: Numbers) -> torch.Tensor:
     return pack(shuffled.T, 4).T
 
 
-def compressed(scheme: str) -> Callable[[Path, Path], Path]:
-    """compressed-tensors, written by llmcompressor."""
+def compressed(scheme: str, *, calibrated: bool = False) -> Callable[[Path, Path], Path]:
+    """compressed-tensors, written by llmcompressor; `calibrated`: scales of the inputs, from chance tokens."""
 
     def make(folder: Path, out: Path) -> Path:
         from llmcompressor import oneshot
@@ -118,10 +118,18 @@ def compressed(scheme: str) -> Callable[[Path, Path], Path]:
         model, tokenizer = dense(folder)
         recipe = QuantizationModifier(targets="Linear", scheme=scheme, ignore=["re:.*lm_head"])
         with checkpoint.quiet():
-            oneshot(model=model, recipe=recipe)
+            oneshot(model=model, recipe=recipe, **(_calibration() if calibrated else {}))
         return _saved(model, tokenizer, out)
 
     return make
+
+
+def _calibration() -> dict[str, Any]:
+    from datasets import Dataset
+
+    tokens = torch.randint(3, 96, (8, 32), generator=torch.Generator().manual_seed(0)).tolist()
+    rows = Dataset.from_dict({"input_ids": tokens, "attention_mask": [[1] * 32] * 8})
+    return {"dataset": rows, "num_calibration_samples": 8, "max_seq_length": 32}
 
 
 def bitsandbytes(**settings: Any) -> Callable[[Path, Path], Path]:

@@ -151,6 +151,12 @@ def test_json_lines_and_plain_text_are_the_same_text(tmp_path: Path) -> None:
     assert calibration.read(tmp_path / "a.txt").sha256 == calibration.read(tmp_path / "a.jsonl").sha256
 
 
+def test_a_conversation_and_its_text_are_two_calibrations() -> None:
+    said = '[{"role": "user", "content": "hello"}]'
+    assert calibration.Calibration("a", "", (said,)).sha256 != calibration.Calibration("a", f"\n{said}").sha256
+    assert calibration.Calibration("a", said).sha256 == calibration.Calibration("b", said).sha256
+
+
 def test_a_data_set_is_read_from_a_folder_of_any_of_its_formats(tmp_path: Path) -> None:
     """Files in order of their names, rows in order of the file; a conversation through the model's own template."""
     from pyarrow import Table

@@ -83,6 +83,7 @@ def test_one_label_for_two_checkpoints_is_refused(house: House) -> None:
         ("rtn-5bit", (), "unknown method 'rtn-5bit'. Did you mean"),
         ("dense", (), "compresses no weights here, so there is nothing to write; name a method"),
         (f"mine=checkpoint:{REFERENCE}", (), "compresses no weights here"),
+        ("gptq-4bit+kv-4bit", (), "a checkpoint holds weights only, and this compresses the key-value cache too"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_in_one_line(

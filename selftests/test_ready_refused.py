@@ -12,6 +12,8 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from fixtures import methods
 from fixtures.core import TrustError
+from fixtures.methods import formats
+from fixtures.methods.claimed import check_weights
 from selftests import ready_models as ready
 from selftests import tiny_models
 from selftests.test_ready_formats import need, verify
@@ -232,7 +234,7 @@ def test_another_chat_template_is_a_finding(folder: Path, tmp_path: Path) -> Non
     assert verify(folder, made)["findings"] == ["it ships another chat template; prompts use the dense model's"]
 
 
-def test_a_layer_said_to_be_compressed_that_is_dense_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_layer_that_lies_unpacked_in_the_file_is_skipped(folder: Path, tmp_path: Path) -> None:
     """Its weight lies unpacked in the file, as a library leaves what it could not do."""
     made = ready.gptq(folder, tmp_path / "made")
     original = ready.dense(folder)[0].state_dict()[f"{UP.format(1)}.weight"]
@@ -246,72 +248,13 @@ def test_a_layer_said_to_be_compressed_that_is_dense_is_refused(folder: Path, tm
     assert f"{UP.format(1)}.weight" in verify(folder, made)["skipped"], "left alone, and said so"
 
 
-def rescale(folder: Path, *, norms: bool = True) -> Weights:
-    """Scale as AWQ does: what a norm, v_proj and up_proj give is divided, what reads it multiplied."""
-    weights: Weights = ready.dense(folder)[0].state_dict()
-    chance = torch.Generator().manual_seed(5)
-
-    def move(giver: str, *readers: str) -> None:
-        scale = (torch.rand(len(weights[f"{giver}.weight"]), generator=chance) * 2 - 1).exp2()
-        own = weights[f"{giver}.weight"]
-        weights[f"{giver}.weight"] = own / (scale if own.dim() == 1 else scale[:, None])
-        for reader in readers:
-            weights[f"{reader}.weight"] = weights[f"{reader}.weight"] * scale
-
-    for layer in ("model.layers.0", "model.layers.1"):
-        heads = [f"{layer}.self_attn.{name}_proj" for name in "qkvo"]
-        if norms:
-            move(f"{layer}.input_layernorm", *heads[:3])
-            move(f"{layer}.post_attention_layernorm", f"{layer}.mlp.gate_proj", f"{layer}.mlp.up_proj")
-        move(heads[2], heads[3])
-        move(f"{layer}.mlp.up_proj", f"{layer}.mlp.down_proj")
-    return weights
-
-
-@pytest.mark.parametrize("norms", [True, False])
-def test_an_honest_awq_with_rescaled_norms_and_columns_is_not_refused(
-    norms: bool, folder: Path, tmp_path: Path
-) -> None:
-    made = ready.awq(folder, tmp_path / "made", rescale(folder, norms=norms))
-    facts = verify(folder, made)
-    assert facts["rescaled"] == (8 if norms else 4)
-    assert facts["lowest_cosine"] > 0.99
-    assert facts["layers"] == 14
-
-
-def test_rescaled_weights_give_the_dense_models_answers(folder: Path) -> None:
-    """The scaling of the test above is that of AWQ: it changes nothing but the grid."""
-    model, _ = ready.dense(folder)
-    tokens = torch.arange(16)[None]
-    with torch.no_grad():
-        before = model(tokens).logits
-        model.load_state_dict(rescale(folder))
-        assert torch.allclose(model(tokens).logits, before, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (swap(UP.format(0), UP.format(1)), "layers.0.mlp.up_proj.weight has cosine"),
-        (
-            swap("model.layers.0.input_layernorm", "model.layers.1.input_layernorm"),
-            "layers.0.(input_layernorm|self_attn.._proj).weight (is|has)",
-        ),
-        (
-            lambda weights: weights["model.layers.0.input_layernorm.weight"][:1].mul_(2),
-            "layers.0.input_layernorm.weight is scaled at place 0, .* do not undo that",
-        ),
-        (scaled("model.layers.0.mlp.down_proj.scales", 2), "layers.0.mlp.down_proj.weight is (1.9|2.0). times"),
-        (lose("model.layers.0.mlp.down_proj.scales"), "down_proj.scales is missing"),
-    ],
-)
-def test_a_tampered_rescaled_awq_is_refused(
-    change: Callable[[Weights], object], message: str, folder: Path, tmp_path: Path
-) -> None:
-    made = ready.awq(folder, tmp_path / "made", rescale(folder))
-    ready.edit(made, change)
-    with pytest.raises(TrustError, match=message):
-        verify(folder, made)
+def test_a_layer_said_to_be_compressed_that_is_the_dense_one_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A dense model that lies on the grid already."""
+    made = ready.gptq(folder, tmp_path / "made")
+    found = formats.recognise(made)
+    model = formats.load(found, "cpu", "float32")
+    with pytest.raises(TrustError, match=r"q_proj.weight is said to have 4 bits, but is the dense one; save it again"):
+        check_weights(model, model, found)
 
 
 def test_pickles_are_refused(folder: Path, tmp_path: Path) -> None:
