@@ -96,7 +96,7 @@ def test_the_list_names_every_algorithm_its_promise_and_its_paper() -> None:
     for name in ALGORITHMS:
         assert re.search(rf"^{name}\b", found, re.MULTILINE)
     assert "Frantar et al. 2023" in found
-    assert "norms and biases at most rescaled" in found
+    assert "scales move between layers, each undone by the next" in found
     assert "needs hqq" in found
 
 
