@@ -55,8 +55,8 @@ def test_what_was_read_quantized_is_in_results_and_report(house: House) -> None:
     assert page.count("Quantized keys and values read") == 1
 
 
-@pytest.mark.parametrize(("prompted", "said_of"), [(0, "none"), (19, "19")])
-def test_a_check_that_reads_next_to_nothing_quantized_is_an_error(house: House, prompted: int, said_of: str) -> None:
+@pytest.mark.parametrize("prompted", [0, 19])
+def test_a_check_that_reads_next_to_nothing_quantized_is_an_error(house: House, prompted: int) -> None:
     (house.folder / "test_short.py").write_text(SHORT.replace("PROMPTED", str(prompted)))
     ours = "test_short.py", ETHICS, "-ksentences", f"--baseline-dir={house.folder / f'baseline-{prompted}'}"
     house.run(*ours, "--method=dense", "--update-baselines")
@@ -65,7 +65,7 @@ def test_a_check_that_reads_next_to_nothing_quantized_is_an_error(house: House, 
     assert said.returncode == 1
     (error,) = house.results(f"short-{prompted}")["errors"]
     assert error["message"].startswith("kv-2bit: not exercised by sentences: ")
-    assert f": {said_of} of its 40 samples has a prompt, or a text of more than 32 tokens" in error["message"]
+    assert f"of its 40 samples only {prompted} have a prompt, or a text of more than 32 tokens" in error["message"]
     assert error["message"].endswith('leave it out with -k "not sentences"')
     assert house.results(f"short-{prompted}")["decision"] == "broken"
     assert house.results(f"short-{prompted}")["verdicts"] == []
