@@ -113,3 +113,23 @@ def test_norms_that_add_one_to_their_weights_are_compared_as_they_multiply(kind:
         model.get_parameter(name)[3] = -1 - (1 + model.get_parameter(name)[3])
     with pytest.raises(TrustError, match=r"pre_feedforward_layernorm.weight is more than"):
         methods.verify(dense, model, method)
+
+
+def test_awq_that_moves_no_scale_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of it then is plain rounding under another name."""
+    from llmcompressor.modifiers.transform.awq import AWQModifier
+
+    model, tokenizer = checkpoint.load(tiny_models.llama(tmp_path))
+    monkeypatch.setattr(AWQModifier, "_compute_best_scale", lambda *_: torch.ones(1))
+    with pytest.raises(TrustError, match="awq-4bit: llmcompressor moved no scale"):
+        methods.parse("awq-4bit").compress(model, tokenizer)
+
+
+def test_a_mapping_that_awq_passes_by_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No activations are only an INFO of the library's."""
+    from llmcompressor.modifiers.transform.awq import AWQModifier
+
+    model, tokenizer = checkpoint.load(tiny_models.llama(tmp_path))
+    monkeypatch.setattr(AWQModifier, "_run_samples", lambda *_: [])
+    with pytest.raises(TrustError, match=r"awq-4bit: Skipping smooth_layer .* no activations"):
+        methods.parse("awq-4bit").compress(model, tokenizer)
