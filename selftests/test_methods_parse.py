@@ -169,6 +169,15 @@ def test_a_data_set_is_read_from_a_folder_of_any_of_its_formats(tmp_path: Path) 
     assert calibration.facts(found, tokenizer)["calibration_tokens"] == plain + 6
 
 
+def test_a_json_file_beside_the_rows_of_a_data_set_is_none_of_them(tmp_path: Path) -> None:
+    """Hub repositories have dataset_infos.json; a .json file of rows is named itself."""
+    (tmp_path / "dataset_infos.json").write_text('{"default": {"splits": 1}}')
+    (tmp_path / "train.jsonl").write_text('{"text": "Rain."}')
+    assert calibration.read(tmp_path).text == "Rain."
+    (tmp_path / "rows.json").write_text('{"text": "Sun."}')
+    assert calibration.read(tmp_path / "rows.json").text == "Sun."
+
+
 def test_a_data_set_that_is_nowhere_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> str:
         raise OSError("no network")
