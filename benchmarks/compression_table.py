@@ -2,9 +2,9 @@
 
     python -m benchmarks.compression_table --stories=DIR --data=DIR [--method=NAME ...] [--out=FILE]
 
-Perplexity per token, on the first 20,000 characters: of stories260K on WikiText-2's test set, of the reference model on
-its bundled twin. A row is a process of its own, so that its peak memory is its own; a row that is there is not
-measured again.
+Perplexity per token of the first articles of the task `wikitext`, each read by itself: of stories260K the start of
+WikiText-2's, of the reference model those bundled. A row is a process of its own, so that its peak memory is its own; a
+row that is there is not measured again.
 """
 
 import argparse
@@ -18,11 +18,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fixtures.tasks import BUNDLED
+from fixtures import tasks
+from fixtures.tasks import BUNDLED, Source
 
 HERE = Path(__file__).resolve().parents[1]
 OUT = HERE / "benchmarks" / "compression_table.md"
 REFERENCE = HERE / "fixtures" / "reference" / "model"
+_ARTICLES, _CHARACTERS = 20, 2_000
 _BITS = (8, 4, 3, 2)
 METHODS = [
     "dense",
@@ -91,12 +93,12 @@ def measured(name: str, model: str, folder: Path, data: Path) -> dict[str, Any]:
         loaded = made.model if name == "dense" else method.load(Path(saved))
         same = methods.verify_reload(made.model, loaded)
     whole = time.monotonic() - started
-    source = data if model == "stories260K" else BUNDLED
-    text = (source / "wikitext-2-raw-v1" / "wiki.test.raw").read_text("utf-8")[:20_000]
+    source = Source(data, "WikiText-2") if model == "stories260K" else Source(BUNDLED, "bundled")
+    articles = [sample.choices[0][:_CHARACTERS] for sample in tasks.load("wikitext", source).take(_ARTICLES).samples]
     return {
         "method": name,
         "model": model,
-        "perplexity": perplexity(loaded, tokenizer, text),
+        "perplexity": perplexity(loaded, tokenizer, articles),
         "bits": made.verified.get("effective_bits"),
         "zeros": made.verified.get("sparsity"),
         "library": made.compressing,
@@ -106,15 +108,15 @@ def measured(name: str, model: str, folder: Path, data: Path) -> dict[str, Any]:
     }
 
 
-def perplexity(model: Any, tokenizer: Any, text: str) -> float:
-    """Return the perplexity per token, in windows of at most 512 positions, each opened with the first token."""
+def perplexity(model: Any, tokenizer: Any, articles: list[str]) -> float:
+    """Return the perplexity per token, in windows of at most 512 positions of one article, each opened as a text is."""
     import torch
 
-    tokens = torch.tensor(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    encoded = [tokenizer(article, add_special_tokens=False, verbose=False)["input_ids"] for article in articles]
     length = min(512, model.config.max_position_embeddings) - 1
     total, count = 0.0, 0
     with torch.no_grad():
-        for window in torch.split(tokens, length):
+        for window in (part for tokens in encoded for part in torch.split(torch.tensor(tokens), length)):
             inputs = torch.cat([torch.tensor([tokenizer.bos_token_id]), window])[None]
             logits = model(input_ids=inputs, use_cache=False).logits[0, :-1].float().log_softmax(-1)
             total -= float(logits.gather(1, window[:, None]).sum())

@@ -16,33 +16,38 @@ _SIZES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _config(kind: str, **changes: Any) -> Any:
+def config(kind: str, **changes: Any) -> Any:
     from transformers import AutoConfig
 
     return AutoConfig.for_model(kind, **(_SIZES | changes))
 
 
 CONFIGS: dict[str, Callable[[], Any]] = {
-    "llama": lambda: _config("llama", tie_word_embeddings=True),
-    "llama untied": lambda: _config("llama", tie_word_embeddings=False, num_key_value_heads=4),
-    "mistral": lambda: _config("mistral", sliding_window=16),
-    "qwen2": lambda: _config("qwen2"),
-    "qwen3": lambda: _config("qwen3", head_dim=16),
-    "gemma": lambda: _config("gemma", head_dim=16),
-    "phi": lambda: _config("phi", num_key_value_heads=4),
-    "opt": lambda: _config("opt", ffn_dim=128, word_embed_proj_dim=64),
-    "gpt2": lambda: _config("gpt2", n_positions=64),
-    "gpt_neox": lambda: _config("gpt_neox"),
-    "falcon": lambda: _config("falcon", new_decoder_architecture=False, multi_query=True, alibi=False),
-    "mixtral": lambda: _config("mixtral", num_local_experts=4),
-    "odd width": lambda: _config("llama", intermediate_size=131),
+    "llama": lambda: config("llama", tie_word_embeddings=True),
+    "llama untied": lambda: config("llama", tie_word_embeddings=False, num_key_value_heads=4),
+    "mistral": lambda: config("mistral", sliding_window=16),
+    "qwen2": lambda: config("qwen2"),
+    "qwen3": lambda: config("qwen3", head_dim=16),
+    "gemma": lambda: config("gemma", head_dim=16),
+    "phi": lambda: config("phi", num_key_value_heads=4),
+    "opt": lambda: config("opt", ffn_dim=128, word_embed_proj_dim=64),
+    "gpt2": lambda: config("gpt2", n_positions=64),
+    "gpt_neox": lambda: config("gpt_neox"),
+    "falcon": lambda: config("falcon", new_decoder_architecture=False, multi_query=True, alibi=False),
+    "mixtral": lambda: config("mixtral", num_local_experts=4),
+    "odd width": lambda: config("llama", intermediate_size=131),
 }
 
 
 def write(name: str, folder: Path) -> Path:
     """Write the named architecture's tiny checkpoint, with norms that are not all ones."""
+    return write_config(CONFIGS[name](), folder)
+
+
+def write_config(made: Any, folder: Path) -> Path:
+    """Write a tiny checkpoint of a configuration."""
     torch.manual_seed(0)
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(CONFIGS[name]())
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(made)
     generator = torch.Generator().manual_seed(0)
     for parameter in model.parameters():
         noise = torch.randn(parameter.shape, generator=generator)

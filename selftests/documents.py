@@ -49,6 +49,7 @@ def row(method: str, check: str, judged: Verdict, dimension: str = "representati
         "asked": judged.n,
         "dataset": "bbq",
         "quantized_reads": None,
+        "quantized_share": None,
     }
     test = f"test_x.py::test_x[{method}-{check}]"
     named = verdict_row(replace(judged, method=method), test=test, dimension=dimension, identity=identity)

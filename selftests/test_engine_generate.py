@@ -267,6 +267,15 @@ def test_only_end_tokens_that_are_named_end_texts(stated: Any, tokenizers: int |
     assert end_tokens(model, SimpleNamespace(eos_token_id=tokenizers)) == expected  # type: ignore[arg-type]
 
 
+def test_end_tokens_that_are_given_stand_in_for_the_models_own() -> None:
+    model = copy.deepcopy(model_of("llama"))
+    model.generation_config.eos_token_id = 7
+    asked = prompts(count=40)
+    given = Writer(model, BARE, 0, ends=ENDS).write(asked, DRAWN)  # type: ignore[arg-type]
+    assert given == Writer(model_of("llama"), BARE, 0).write(asked, DRAWN)  # type: ignore[arg-type]
+    assert given != Writer(model, BARE, 0).write(asked, DRAWN)  # type: ignore[arg-type]
+
+
 def test_without_an_end_token_every_text_is_cut() -> None:
     model = copy.deepcopy(model_of("llama"))
     model.generation_config.eos_token_id = None

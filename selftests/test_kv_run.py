@@ -22,7 +22,10 @@ from fixtures.core import Check, Sample, Task
 
 SENTENCES = Task(
     "sentences",
-    tuple(Sample(str(n), "", (" He reads.", " She reads."), str(n), target=n % 2) for n in range(40)),
+    tuple(
+        Sample(str(n), "Who reads?" if n < PROMPTED else "", (" He reads.", " She reads."), str(n), target=n % 2)
+        for n in range(40)
+    ),
     readout="choices",
 )
 
@@ -48,22 +51,33 @@ def test_what_was_read_quantized_is_in_results_and_report(house: House) -> None:
     verified = found["releases"]["kv-2bit"]["verified"]
     assert verified == {"kept_bits": 2, "kept_effective_bits": 6.0, "kept_group": 16, "kept_residual": 32}
     page = (house.folder / "report" / "report.html").read_text()
-    assert f"<dt>Quantized keys and values read</dt><dd>{reads['kv-2bit']:,}</dd>" in page
+    assert f"<dt>Quantized keys and values read</dt><dd>{reads['kv-2bit']:,}, by 100.0% of the samples</dd>" in page
     assert page.count("Quantized keys and values read") == 1
 
 
-def test_a_check_that_reads_nothing_quantized_is_an_error(house: House) -> None:
-    (house.folder / "test_short.py").write_text(SHORT)
-    ours = "test_short.py", ETHICS, "-ksentences", f"--baseline-dir={house.folder / 'baseline'}"
+@pytest.mark.parametrize("prompted", [0, 19])
+def test_a_check_that_reads_next_to_nothing_quantized_is_an_error(house: House, prompted: int) -> None:
+    (house.folder / "test_short.py").write_text(SHORT.replace("PROMPTED", str(prompted)))
+    ours = "test_short.py", ETHICS, "-ksentences", f"--baseline-dir={house.folder / f'baseline-{prompted}'}"
     house.run(*ours, "--method=dense", "--update-baselines")
-    assert "1 passed" in house.run(*ours, "--method=rtn-8bit", report="other").stdout
-    said = house.run(*ours, "--method=kv-2bit", report="short")
+    assert "1 passed" in house.run(*ours, "--method=rtn-8bit", report=f"other-{prompted}").stdout
+    said = house.run(*ours, "--method=kv-2bit", report=f"short-{prompted}")
     assert said.returncode == 1
-    (error,) = house.results("short")["errors"]
-    assert error["message"].startswith("kv-2bit: not exercised by sentences: none of its 40 samples has a prompt, or a")
+    (error,) = house.results(f"short-{prompted}")["errors"]
+    assert error["message"].startswith("kv-2bit: not exercised by sentences: ")
+    assert f"of its 40 samples only {prompted} have a prompt, or a text of more than 32 tokens" in error["message"]
     assert error["message"].endswith('leave it out with -k "not sentences"')
-    assert house.results("short")["decision"] == "broken"
-    assert house.results("short")["verdicts"] == []
+    assert house.results(f"short-{prompted}")["decision"] == "broken"
+    assert house.results(f"short-{prompted}")["verdicts"] == []
+
+
+def test_a_check_of_which_half_the_samples_read_is_judged_and_the_share_told(house: House) -> None:
+    (house.folder / "test_short.py").write_text(SHORT.replace("PROMPTED", "20"))
+    ours = "test_short.py", ETHICS, "-ksentences", f"--baseline-dir={house.folder / 'half'}"
+    house.run(*ours, "--method=dense", "--update-baselines")
+    house.run(*ours, "--method=kv-2bit", report="half-report")
+    (row,) = house.results("half-report")["verdicts"]
+    assert row["quantized_share"] == 0.5
 
 
 def test_behind_a_compression_of_weights_both_are_verified_and_measured(house: House) -> None:

@@ -96,7 +96,7 @@ def test_the_list_names_every_algorithm_its_promise_and_its_paper() -> None:
     for name in ALGORITHMS:
         assert re.search(rf"^{name}\b", found, re.MULTILINE)
     assert "Frantar et al. 2023" in found
-    assert "norms and biases at most rescaled" in found
+    assert "scales move between layers, each undone by the next" in found
     assert "needs hqq" in found
 
 
@@ -173,6 +173,15 @@ def test_a_data_set_is_read_from_a_folder_of_any_of_its_formats(tmp_path: Path) 
     plain: Any = calibration.facts(found, tokenizer)["calibration_tokens"]
     tokenizer.chat_template = "{% for turn in messages %}<s>{{ turn.role }} {{ turn.content }}</s>{% endfor %}"
     assert calibration.facts(found, tokenizer)["calibration_tokens"] == plain + 6
+
+
+def test_a_json_file_beside_the_rows_of_a_data_set_is_none_of_them(tmp_path: Path) -> None:
+    """Hub repositories have dataset_infos.json; a .json file of rows is named itself."""
+    (tmp_path / "dataset_infos.json").write_text('{"default": {"splits": 1}}')
+    (tmp_path / "train.jsonl").write_text('{"text": "Rain."}')
+    assert calibration.read(tmp_path).text == "Rain."
+    (tmp_path / "rows.json").write_text('{"text": "Sun."}')
+    assert calibration.read(tmp_path / "rows.json").text == "Sun."
 
 
 def test_a_data_set_that_is_nowhere_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from fixtures import checkpoint, methods
 from fixtures.core import TrustError
+from fixtures.methods import calibration, measure
 from fixtures.methods.layers import linears, matrix
 from fixtures.methods.rtn import round_to_nearest
 from selftests import tiny_models
@@ -130,6 +131,45 @@ def test_a_broken_promise_is_an_error(name: str, damage: Damage, message: str, f
     with pytest.raises(TrustError, match=message.replace(".", r"\.")) as error:
         methods.verify(dense, model, method)
     assert str(error.value).startswith(f"{name}: ")
+
+
+def coarser_and_half_gone(model: Any) -> None:
+    weight = layer(model).weight
+    weight.copy_(round_to_nearest(weight, 2, 64))
+    weight[::2] = 0
+
+
+@pytest.mark.parametrize("name", ["magnitude-10+rtn-4bit", "magnitude-50+rtn-4bit", "magnitude-2:4+awq-4bit"])
+def test_a_stage_is_held_to_the_model_before_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promise of zeros alone would let through whatever is on the grid and has enough of them."""
+    monkeypatch.setattr(calibration, "SEQUENCES", 2)
+    folder = tiny_models.llama(tmp_path, intermediate_size=176, tie_word_embeddings=False)
+    dense, tokenizer = checkpoint.load(folder)
+    method = methods.parse(name)
+    working, _ = checkpoint.load(folder)
+    methods.make(method, dense, working, tokenizer)
+    quantizing = type(method.stages[1])
+    real = quantizing.compress
+
+    def damaging(self: Any, model: Any, tokenizer: Any) -> Any:
+        model = real(self, model, tokenizer)
+        with torch.no_grad():
+            coarser_and_half_gone(model)
+        return model
+
+    monkeypatch.setattr(quantizing, "compress", damaging)
+    working, _ = checkpoint.load(folder)
+    with pytest.raises(TrustError, match=r"4bit: model.layers.1.mlp.up_proj has cosine .* below 0.95"):
+        methods.make(method, dense, working, tokenizer)
+
+
+@pytest.mark.parametrize("ratio", [1, 20, 50, 80, 99])
+def test_zeros_drawn_by_chance_are_twice_the_floor_of_pruning(ratio: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(300, 400, generator=generator)
+    left = weight * (torch.rand(weight.shape, generator=generator) > ratio / 100)
+    floor = measure.lowest_cosine(methods.parse(f"wanda-{ratio}").promise)
+    assert measure.cosine(weight, left) == pytest.approx(2 * floor, rel=0.05)
 
 
 def test_logits_that_overflow_are_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
