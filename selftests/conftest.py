@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from fixtures.tasks import Source
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+settings.register_profile("busy machines", deadline=None)
+settings.load_profile("busy machines")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

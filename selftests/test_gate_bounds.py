@@ -12,7 +12,7 @@ from fixtures.gate import bounds, toward
 VALUES = st.lists(st.integers(-50, 50).map(lambda value: value / 10), min_size=2, max_size=40).map(np.array)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(VALUES, st.sampled_from([0.01, 0.05]))
 def test_never_narrower_than_students_t(values: np.ndarray, alpha: float) -> None:
     count = len(values)
@@ -21,7 +21,7 @@ def test_never_narrower_than_students_t(values: np.ndarray, alpha: float) -> Non
     assert bounds.lower(values, alpha) == -bounds.upper(-values, alpha)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(VALUES, st.floats(0.1, 10), st.floats(-5, 5))
 def test_follows_the_unit_and_the_origin(values: np.ndarray, unit: float, origin: float) -> None:
     moved = bounds.upper(values * unit + origin, 0.05)
@@ -98,7 +98,7 @@ def test_equal_values_are_left_to_the_caller() -> None:
     assert bounds.upper(np.array([0.4]), 0.05) == 0.4
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(VALUES, st.integers(0, 2**32 - 1))
 def test_distance_bounds_hold_the_distance_and_know_no_sign(values: np.ndarray, seed: int) -> None:
     dense = np.random.default_rng(seed).permutation(values)

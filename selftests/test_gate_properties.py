@@ -54,7 +54,7 @@ def linear(kind: Metric, loss: float) -> float:
     return log1p(loss) if kind.exponential else loss
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(cases())
 def test_every_number_is_finite_and_in_order(case: tuple[Metric, list[Sample], list[Score], list[Score]]) -> None:
     found = verdict(*case)
@@ -70,7 +70,7 @@ def test_every_number_is_finite_and_in_order(case: tuple[Metric, list[Sample], l
     assert "\n" not in found.reason
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases())
 def test_identical_responses_lose_nothing(case: tuple[Metric, list[Sample], list[Score], list[Score]]) -> None:
     kind, asked, dense, _ = case
@@ -80,7 +80,7 @@ def test_identical_responses_lose_nothing(case: tuple[Metric, list[Sample], list
     assert found.outcome in ("passed", "inconclusive")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases())
 def test_swapping_the_models_flips_the_sign(case: tuple[Metric, list[Sample], list[Score], list[Score]]) -> None:
     kind, asked, dense, compressed = case
@@ -90,7 +90,7 @@ def test_swapping_the_models_flips_the_sign(case: tuple[Metric, list[Sample], li
         assert (forth.lost, forth.gained) == (back.gained, back.lost)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases(), st.randoms(use_true_random=False))
 def test_order_never_matters(case: tuple[Metric, list[Sample], list[Score], list[Score]], random: Any) -> None:
     kind, asked, dense, compressed = case
@@ -100,7 +100,7 @@ def test_order_never_matters(case: tuple[Metric, list[Sample], list[Score], list
     assert verdict(kind, *shuffled) == verdict(kind, asked, dense, compressed)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=200), st.data())
 def test_one_more_wrong_answer_never_lowers_the_upper_bound(
     answers: list[tuple[bool, bool]], data: st.DataObject
@@ -114,7 +114,7 @@ def test_one_more_wrong_answer_never_lowers_the_upper_bound(
     assert upper(worse) >= upper(compressed) - 1e-11
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cases(), st.data())
 def test_second_copies_within_a_cluster_change_nothing(
     case: tuple[Metric, list[Sample], list[Score], list[Score]], data: st.DataObject
@@ -128,7 +128,7 @@ def test_second_copies_within_a_cluster_change_nothing(
     assert replace(twice, copies=0) == verdict(kind, asked, dense, compressed)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cases(least=30))
 def test_neighbours_that_agree_tell_no_more_than_one(
     case: tuple[Metric, list[Sample], list[Score], list[Score]],
@@ -156,7 +156,7 @@ def test_neighbours_that_agree_tell_no_more_than_one(
     assert twice.loss == pytest.approx(once.loss)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cases(), st.data())
 def test_one_sample_made_worse_never_lowers_the_estimate(
     case: tuple[Metric, list[Sample], list[Score], list[Score]], data: st.DataObject
@@ -177,7 +177,7 @@ def test_one_sample_made_worse_never_lowers_the_estimate(
     assert verdict(kind, asked, dense, changed).loss >= verdict(kind, asked, dense, compressed).loss - 1e-12
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cases())
 def test_per_sample_and_set_level_paths_agree_on_means(
     case: tuple[Metric, list[Sample], list[Score], list[Score]],

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
@@ -56,7 +56,6 @@ def test_statistic_matches_the_likelihood_maximised_by_brute_force(
     assert tango.statistic(lost, gained, n, margin) == pytest.approx(expected, rel=1e-4)
 
 
-@settings(deadline=None)
 @given(PAIRS, st.sampled_from([0.01, 0.025, 0.05, 0.2]))
 def test_bound_is_the_last_loss_on_a_grid_that_is_not_rejected(pairs: tuple[int, int, int], alpha: float) -> None:
     lost, gained, n = pairs
@@ -69,7 +68,6 @@ def test_bound_is_the_last_loss_on_a_grid_that_is_not_rejected(pairs: tuple[int,
     assert bound <= (kept.max() if kept.size else (lost - gained) / n) + 2 * (1 - (lost - gained) / n) / 4000 + 1e-9
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_swapping_the_models_mirrors_the_interval(pairs: tuple[int, int, int]) -> None:
     lost, gained, n = pairs
@@ -78,7 +76,6 @@ def test_swapping_the_models_mirrors_the_interval(pairs: tuple[int, int, int]) -
     assert tango.lower(lost, gained, n, 0.05) - 1e-9 <= (lost - gained) / n <= tango.upper(lost, gained, n, 0.05) + 1e-9
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_one_more_wrong_answer_never_lowers_the_upper_bound(pairs: tuple[int, int, int]) -> None:
     lost, gained, n = pairs

@@ -130,9 +130,9 @@ def test_the_same_document_gives_the_same_bytes() -> None:
 def test_a_large_report_is_small_and_quick() -> None:
     """14 methods in 16 dimensions, three checks and 400 questions each: under 5 MB, in under 10 seconds."""
     document = large(questions=400, text="x" * 2000)
-    started = time.perf_counter()
+    started = time.process_time()
     page = render(document)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert len(page.encode()) < 5_000_000
     assert "stay in results.json" in page
 
