@@ -11,7 +11,7 @@ from fixtures.core import Demonstration, Generation, Sample, Task, TrustError
 from fixtures.options import OPTIONS
 from fixtures.settings import REFERENCE, Settings, read_settings
 from fixtures.showing import prompt_lines
-from fixtures.tasks import BUNDLED, Draw, Source, load
+from fixtures.tasks import BUNDLED, TASKS, Draw, Source, load
 from selftests.house import House
 from selftests.test_engine_render import TEMPLATE
 
@@ -44,6 +44,7 @@ def settings(here: Path, wanted: str, **given: str) -> Settings:
 def show(monkeypatch: pytest.MonkeyPatch, here: Path, task: Task, wanted: str = "tale", **given: str) -> list[str]:
     """Return what is printed of a task that is in no table."""
     monkeypatch.setattr("fixtures.showing.load", lambda *_: task)
+    monkeypatch.setitem(TASKS, "tale", TASKS["bbq"])
     return prompt_lines(settings(here, wanted, **given))
 
 
