@@ -55,7 +55,7 @@ def test_every_name_of_the_table_is_understood(name: str) -> None:
         ("magnitude-100", "whole percentage from 1 to 99"),
         ("magnitude-RATIO", "whole percentage from 1 to 99"),
         ("ours=checkpoint:/models/x", "no such folder; give a folder or hub id"),
-        ("ours=recipe:x.yaml", "not available yet"),
+        ("ours=recipe:x.yaml", "x.yaml: No such file or directory; name an llmcompressor recipe"),
         ("ours=zip:x", r"unknown kind 'zip'. Known: checkpoint, recipe"),
         ("our s=checkpoint:x", "the label 'our s' names tests; give letters"),
         ("=checkpoint:x", "the label '' names tests"),
@@ -98,6 +98,7 @@ def test_the_list_names_every_algorithm_its_promise_and_its_paper() -> None:
     assert "Frantar et al. 2023" in found
     assert "scales move between layers, each undone by the next" in found
     assert "needs hqq" in found
+    assert "LABEL=recipe:FILE: an llmcompressor recipe (YAML) of AWQModifier, GPTQModifier" in found
 
 
 def test_the_digest_is_equal_for_equal_settings_and_differs_for_all_methods() -> None:
