@@ -35,7 +35,7 @@ def recipe_of(*modifiers: str) -> str:
 
 
 def scheme(name: str, modifier: str = "QuantizationModifier") -> str:
-    return f"{modifier}: {{targets: [Linear], scheme: {name}, {HEAD}}}"
+    return f"{modifier}: {{targets: [Linear], scheme: {name}, ignore: [lm_head]}}"
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +100,7 @@ def test_a_recipe_keeps_what_it_says_and_what_is_stored_is_what_was_verified(
     found = methods.verify_reload(result.model, loaded)
     assert found["reload_weight_difference"] == 0
     methods.verify(dense, loaded, method)
+    assert methods.parse(f"again=recipe:{tmp_path / 'out' / 'recipe.yaml'}").promise == method.promise
     assert ("lm_head.weight" in result.verified["skipped"]) == (name != "output layer")
     assert result.verified["layers"] == len(linears(dense)) + (name == "output layer")
     assert result.verified["recipe"] == "recipe.yaml"
@@ -185,6 +186,16 @@ def test_the_digest_is_of_the_recipes_content_and_of_the_calibration_where_it_ma
     assert parse(ROUND, seed=1).digest == parse(ROUND).digest, "rounding reads no text"
     assert "calibration" not in parse(ROUND).facts(tiny_models.tokenizer())
     assert parse(GPTQ).facts(tiny_models.tokenizer())["calibration"] == "bundled"
+
+
+def test_stages_are_applied_in_turn(tmp_path: Path) -> None:
+    """As llmcompressor's examples write them."""
+    file = tmp_path / "recipe.yaml"
+    first, second = (textwrap.indent(part, "    ") for part in (SPARSE, ROUND))
+    text = f"a_stage:\n  run_type: oneshot\n  x_modifiers:\n{first}\nb_stage:\n  y_modifiers:\n{second}\n"
+    file.write_text(text)
+    assert [step.name for step in steps(file, text)] == ["SparseGPTModifier", "QuantizationModifier"]
+    assert methods.parse(f"ours=recipe:{file}").promise.zeros
 
 
 @pytest.mark.parametrize(
