@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -58,6 +59,15 @@ def test_a_checkpoint_is_judged_and_what_was_found_is_reported(house: House) -> 
     page = (house.folder / "theirs-report" / "report.html").read_text()
     assert "it ships another chat template" in page
     assert "2 bits, groups of 32, asym" in page
+
+
+def test_the_versions_of_a_formats_own_library_are_recorded(house: House) -> None:
+    pytest.importorskip("bitsandbytes")
+    made = ready.bitsandbytes(load_in_8bit=True)(REFERENCE, house.folder / "int8")
+    house.run(QUICK, "--samples=60", f"--method=theirs=checkpoint:{made}", report="int8-report")
+    versions = house.results("int8-report")["provenance"]["versions"]
+    assert versions["bitsandbytes"] == metadata.version("bitsandbytes")
+    assert versions["torch"] == metadata.version("torch")
 
 
 def test_a_tampered_checkpoint_breaks_the_run_in_one_line(house: House) -> None:
