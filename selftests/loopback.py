@@ -15,6 +15,8 @@ class Host:
         self.address = address
         self.files: dict[str, bytes] = {}
         """Body by path, less the leading slash."""
+        self.headers: dict[str, dict[str, str]] = {}
+        """Headers by path, of answers and refusals."""
         self.faults: list[str] = []
         """One an answer, first to last, then none: "503", "cut" (ends early), "hang up", "stall"."""
         self.asked: list[str] = []
@@ -33,6 +35,17 @@ def serving() -> Iterator[Host]:
     """Yield a running server."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            path = self.path.removeprefix("/")
+            self.send_response(200 if path in host.files else 404)
+            self.send_header("Content-Length", str(len(host.files.get(path, b""))))
+            self.end_headers()
+
+        def end_headers(self) -> None:
+            for name, value in host.headers.get(self.path.removeprefix("/"), {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
         def do_GET(self) -> None:
             path = self.path.removeprefix("/")
             host.asked.append(path)
