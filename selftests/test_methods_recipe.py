@@ -14,6 +14,7 @@ from fixtures.methods import calibration, measure, recipe
 from fixtures.methods.layers import linears, matrix
 from fixtures.methods.oneshot import oneshot
 from fixtures.methods.recipe_file import build, steps
+from fixtures.methods.verify import _scales
 from selftests import tiny_models
 from selftests.house import QUICK, House
 from selftests.test_ready_gated import export
@@ -155,6 +156,17 @@ def test_a_library_that_does_something_else_is_caught(
     monkeypatch.setattr(recipe, "oneshot", instead)
     with pytest.raises(TrustError, match=message):
         made(folder, parse(*modifiers))
+
+
+def test_only_vectors_may_be_rescaled_beside_the_layers_that_a_recipe_takes(folder: Path) -> None:
+    """A linear layer that may give scales, and is not quantized, must stay bit-equal."""
+    dense, _ = checkpoint.load(folder)
+    assert {dense.get_parameter(name).dim() for name in _scales(dense)} == {1}
+
+
+def test_smoothquant_leaves_a_layer_alone_that_reads_no_norm(folder: Path, parse: Any) -> None:
+    method = parse("SmoothQuantModifier: {}", ROUND.replace(HEAD, 'ignore: [lm_head, "re:.*down_proj"]'))
+    assert "model.layers.0.mlp.down_proj.weight" in made(folder, method)[1].verified["skipped"]
 
 
 def test_more_bits_than_the_recipe_says_are_caught(
@@ -305,6 +317,14 @@ def test_a_label_that_is_a_method_of_ours_is_refused(tmp_path: Path) -> None:
         ),
         ((scheme("W4A16"),), r"q_proj has 64 inputs, not a multiple of 128; add it to ignore, or choose another"),
         ((f'SparseGPTModifier: {{sparsity: 0.6, mask_structure: "3:5", {HEAD}}}',), r"64 inputs, not a multiple of 5"),
+        (
+            ("AWQModifier: {}", ROUND.replace(HEAD, 'ignore: [lm_head, "re:.*down_proj"]')),
+            r"AWQModifier: would move scales through model.layers.0.mlp.down_proj, which no modifier quantizes",
+        ),
+        (
+            ("SmoothQuantModifier: {}", ROUND.replace(HEAD, 'ignore: [lm_head, "re:.*(gate|up)_proj"]')),
+            r"SmoothQuantModifier: would move scales through model.layers.0.mlp.gate_proj",
+        ),
         ((SPARSE, GPTQ), r"GPTQModifier: moves the zeros of model.layers.0.* pruned before it"),
         ((SPARSE, HALF), r"WandaPruningModifier: model.layers.0.* is taken by another modifier of its kind too"),
         ((scheme("W8A8").replace("Linear", "Linear, Embedding"),), r"takes model.embed_tokens, a Embedding, of which"),
@@ -338,11 +358,22 @@ def test_an_output_layer_that_is_the_embeddings_too_is_refused(parse: Any, tmp_p
         made(tied, parse(*GOOD["output layer"]))
 
 
-def test_what_llmcompressor_says_at_a_recipe_is_one_line(folder: Path, parse: Any) -> None:
-    with pytest.raises(
-        TrustError, match=r"recipe.yaml: llmcompressor cannot apply it: SmoothQuantModifier can only .*; m"
-    ):
-        made(folder, parse("SmoothQuantModifier: {end: 3}", scheme("W8A8")))
+@pytest.mark.parametrize(
+    ("modifiers", "said"),
+    [
+        (
+            ("SmoothQuantModifier: {end: 3}", scheme("W8A8")),
+            "ValueError SmoothQuantModifier can only be applied",
+        ),
+        (("AWQModifier: {n_grid: 2}", ROUND), "ZeroDivisionError division by zero; mend the recipe"),
+    ],
+)
+def test_what_llmcompressor_raises_at_a_recipe_is_one_line(
+    modifiers: tuple[str, ...], said: str, folder: Path, parse: Any
+) -> None:
+    with pytest.raises(TrustError, match=f"recipe.yaml: llmcompressor cannot apply it: {said}") as error:
+        made(folder, parse(*modifiers))
+    assert "\n" not in str(error.value)
 
 
 def test_a_recipe_gates_the_reference_model_and_is_exported(tmp_path: Path) -> None:
