@@ -117,6 +117,7 @@ def _shape(line: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"[+-]?>?\d[\d.e+-]*", "N", line)).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["rtn-2bit", "magnitude-2:4"])
 def test_the_failures_shown_are_real(runs: dict[str, Result], method: str) -> None:
     said = {_shape(line) for line in runs[method].stdout.splitlines()}
@@ -127,6 +128,7 @@ def test_the_failures_shown_are_real(runs: dict[str, Result], method: str) -> No
     assert not [line for line in shown if not line.lstrip().startswith(changing) and _shape(line) not in said]
 
 
+@pytest.mark.slow
 def test_the_tables_shown_are_real(runs: dict[str, Result]) -> None:
     rows = [
         line for block in _blocks("reading-a-failure", "") for line in block.splitlines() if line.startswith("(reg")
