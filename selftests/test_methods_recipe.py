@@ -264,6 +264,8 @@ def test_stages_are_applied_in_turn(tmp_path: Path) -> None:
         ),
         (recipe_of("AWQModifier: {}"), r"Recipe includes AWQModifier with no subsequent .*; mend the recipe"),
         (recipe_of("SmoothQuantModifier: {}"), "only moves scales, and nothing behind it quantizes"),
+        (recipe_of("SmoothQuantModifier: {}", HALF, ROUND), "pruning in the same recipe would hide"),
+        (recipe_of(ROUND, "SmoothQuantModifier: {}", GPTQ), "put it before what quantizes"),
         (
             recipe_of("AWQModifier:\n  mappings:\n  - {smooth_layer: a, balance_layers: [b]}", ROUND),
             "line 3: AWQModifier: mappings of its own cannot be traced",
@@ -325,10 +327,14 @@ def test_a_label_that_is_a_method_of_ours_is_refused(tmp_path: Path) -> None:
             ("SmoothQuantModifier: {}", ROUND.replace(HEAD, 'ignore: [lm_head, "re:.*(gate|up)_proj"]')),
             r"SmoothQuantModifier: would move scales through model.layers.0.mlp.gate_proj",
         ),
+        (
+            (scheme("W8A8").replace("[Linear]", '["re:.*q_proj", "re:.*gate_porj"]'),),
+            r"the target re:\.\*gate_porj takes no layer of LlamaForCausalLM",
+        ),
         ((SPARSE, GPTQ), r"GPTQModifier: moves the zeros of model.layers.0.* pruned before it"),
         ((SPARSE, HALF), r"WandaPruningModifier: model.layers.0.* is taken by another modifier of its kind too"),
         ((scheme("W8A8").replace("Linear", "Linear, Embedding"),), r"takes model.embed_tokens, a Embedding, of which"),
-        ((scheme("W8A8").replace("Linear", "Conv"),), r"takes no linear layer of LlamaForCausalLM; mend its targets"),
+        ((scheme("W8A8").replace("Linear", "Conv"),), r"the target Conv takes no layer of LlamaForCausalLM; mend it"),
     ],
 )
 def test_a_recipe_that_does_not_fit_the_model_is_refused_before_any_work(
