@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from fixtures import methods
 from fixtures.core import TrustError
@@ -14,6 +15,8 @@ from selftests.loopback import Host, serving
 
 COMMIT = "c0ffee" + "0" * 34
 OTHER = "beef" + "0" * 36
+NOWHERE = "http://127.0.0.1:9"
+"""Nothing listens there."""
 
 
 class Publisher:
@@ -44,8 +47,6 @@ class Publisher:
 @pytest.fixture
 def publisher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     """With an empty cache of the hub's files, and nothing remembered."""
-    from huggingface_hub import constants
-
     for remembered in (hub._listed, hub._fetched):
         remembered.cache_clear()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -105,11 +106,32 @@ def test_what_was_fetched_is_read_without_a_network(publisher: Publisher, monkey
     publisher.put(COMMIT, "main", FILES)
     monkeypatch.setattr(dataset, "MOST_ROWS", 3)
     before = calibration.read(Path("org/prose"))
-    publisher.host.files.clear()
-    publisher.host.headers.clear()
     for remembered in (hub._listed, hub._fetched):
         remembered.cache_clear()
+    monkeypatch.setattr(constants, "ENDPOINT", NOWHERE)
     assert calibration.read(Path("org/prose")) == before
+
+
+def test_a_hub_that_refuses_is_no_missing_network(publisher: Publisher) -> None:
+    """What an earlier run fetched may be another commit."""
+    publisher.put(COMMIT, "main", FILES)
+    calibration.read(Path("org/prose"))
+    for remembered in (hub._listed, hub._fetched):
+        remembered.cache_clear()
+    publisher.host.faults += ["403"] * 9
+    with pytest.raises(TrustError, match=r"--calibration=org/prose: the hub refuses .*403.*; retry, or name") as error:
+        calibration.read(Path("org/prose"))
+    assert "\n" not in str(error.value)
+
+
+def test_without_a_network_what_was_not_fetched_is_said_in_one_line(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", NOWHERE)
+    message = "--calibration=org/prose: no such file, and the hub cannot be reached; fetch it where there is a network"
+    with pytest.raises(TrustError, match=message) as error:
+        calibration.read(Path("org/prose"))
+    assert "\n" not in str(error.value)
 
 
 def test_a_data_set_that_moves_while_it_is_read_is_refused(publisher: Publisher) -> None:
@@ -125,7 +147,6 @@ def test_a_data_set_that_moves_while_it_is_read_is_refused(publisher: Publisher)
         ("org/prose", "RepoNotFound", r"org/prose: no such file, and no data set on the hub; name a file or a folder"),
         ("org/prose@v9", "RevisionNotFound", r"org/prose@v9: the hub has no revision 'v9' of it; check the name"),
         ("org/prose", "GatedRepo", r"org/prose: gated on the hub; accept its licence there, set HF_TOKEN"),
-        ("org/prose", "", r"org/prose: no such file, and the hub cannot be reached; fetch it where there is a network"),
         ("org/prose@", "", r"org/prose@: names no revision behind @; give a commit, a tag or a branch"),
     ],
 )
