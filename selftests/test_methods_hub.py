@@ -84,6 +84,15 @@ def test_all_files_are_read_where_they_hold_fewer_rows(publisher: Publisher) -> 
     assert "main/README.md" not in publisher.fetched
 
 
+def test_of_a_data_set_with_splits_only_the_training_one_is_read(publisher: Publisher) -> None:
+    """What is calibrated with a test split would be gated on what it has seen."""
+    names = ("data/test-00000.jsonl", "data/train-00000.jsonl", "data/train-00001.jsonl", "constraints.jsonl")
+    publisher.put(COMMIT, "main", {name: lines(name) for name in names})
+    found = calibration.read(Path("org/prose"))
+    assert found.text.splitlines() == ["data/train-00000.jsonl", "data/train-00001.jsonl"]
+    assert found.source == "org/prose"
+
+
 @pytest.mark.parametrize("revision", ["v1", COMMIT])
 def test_a_revision_pins_the_rows(revision: str, publisher: Publisher) -> None:
     publisher.put(COMMIT, "v1", FILES)

@@ -5,9 +5,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fixtures import methods
 from fixtures.core import TrustError
@@ -196,6 +199,35 @@ def test_the_users_text_goes_before_the_models_and_that_before_the_bundled(tmp_p
     (tmp_path / "calibration.txt").write_text("prose")
     assert methods.choose_calibration(None, tmp_path) == tmp_path / "calibration.txt"
     assert methods.choose_calibration(option, tmp_path) == option
+
+
+class CountingTokenizer:
+    """Each word is its own number."""
+
+    bos_token_id = None
+
+    def __call__(self, text: str, **kwargs: object) -> dict[str, list[int]]:
+        return {"input_ids": [int(word) for word in text.split()]}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(16 * 128, 16 * 200))
+def test_calibration_sequences_do_not_overlap_where_the_text_is_long_enough(seed: int, words: int) -> None:
+    tokenizer = CountingTokenizer()
+    model = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=16))
+    text = calibration.Calibration("own", " ".join(map(str, range(words))))
+    drawn = calibration.sequences(text, cast(Any, model), cast(Any, tokenizer), seed)
+    assert [len(sequence) for sequence in drawn] == [16] * 128
+    seen = [token for sequence in drawn for token in sequence]
+    assert seen == sorted(set(seen))
+
+
+def test_calibration_sequences_of_a_short_text_overlap() -> None:
+    model = SimpleNamespace(config=SimpleNamespace(max_position_embeddings=16))
+    text = calibration.Calibration("own", " ".join(map(str, range(40))))
+    drawn = calibration.sequences(text, cast(Any, model), cast(Any, CountingTokenizer()), 0)
+    assert len(drawn) == 128
+    assert len({sequence[0] for sequence in drawn}) > 10
 
 
 def test_the_bundled_prose_is_varied() -> None:

@@ -216,6 +216,7 @@ def test_stages_are_applied_in_turn(tmp_path: Path) -> None:
         ("", r"names no modifier; give one of AWQModifier, GPTQModifier"),
         ("a: [1", r"line 1: is not YAML \(.+\); mend it"),
         ("a:\n  b\n c: d", r"line 3: is not YAML"),
+        (recipe_of("GPTQModifier:\n  a: &a [*a]"), r"line 4: a value holds itself; write it out"),
         ("- GPTQModifier", r"line 1: a recipe is STAGE_stage, GROUP_modifiers below it"),
         ("stage: {}", r"line 1: stage does not end in _stage, so llmcompressor would pass it by in silence"),
         ("a_stage:\n  quant: {}", r"line 2: quant does not end in _modifiers, so"),
