@@ -1,6 +1,6 @@
 """What each family of scores makes of the same rule."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import exp, inf, log1p
 
 import numpy as np
@@ -138,6 +138,18 @@ def test_groups_are_worst_first() -> None:
     assert replace(worst, lower=None, upper=None) == GroupLoss("poor", 200, 1.0, 0.5, 0.5)
     assert [group.group for group in verdict.groups] == ["poor", "old", "tall"]
     assert decide(dense, compressed, groups=("old",)).groups == ()
+
+
+@pytest.mark.parametrize("kind", [metric(), metric("mean"), PERPLEXITY], ids=lambda kind: kind.family)
+def test_a_verdict_holds_plain_numbers_only(kind: Metric) -> None:
+    """Numpy's do not cross from a worker of xdist."""
+    rng = np.random.default_rng(3)
+    dense = rng.integers(0, 2, 900).astype(float)
+    compressed = np.where(rng.random(900) < 0.2, 1 - dense, dense)
+    verdict = decide(dense, compressed, kind, groups=("old", "poor"))
+    assert verdict.groups
+    held = [(one, field.name) for one in (verdict, *verdict.groups) for field in fields(one)]
+    assert [name for one, name in held if isinstance(getattr(one, name), np.generic)] == []
 
 
 def test_a_group_without_weight_is_left_out() -> None:
