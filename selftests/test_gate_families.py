@@ -148,8 +148,9 @@ def test_a_verdict_holds_plain_numbers_only(kind: Metric) -> None:
     compressed = np.where(rng.random(900) < 0.2, 1 - dense, dense)
     verdict = decide(dense, compressed, kind, groups=("old", "poor"))
     assert verdict.groups
-    held = [(one, field.name) for one in (verdict, *verdict.groups) for field in fields(one)]
-    assert [name for one, name in held if isinstance(getattr(one, name), np.generic)] == []
+    groups = [getattr(group, field.name) for group in verdict.groups for field in fields(group)]
+    values = [*groups, *(getattr(verdict, field.name) for field in fields(verdict))]
+    assert [value for value in values if isinstance(value, np.generic)] == []
 
 
 def test_a_group_without_weight_is_left_out() -> None:
